@@ -1,0 +1,37 @@
+"""Tables and their constraints, one module a subject."""
+
+from ratings.models.audit import AuditEvent
+from ratings.models.facts import (
+    FACT_MODELS,
+    Complaint,
+    Fact,
+    FundPayment,
+    MeasureValue,
+    ServiceStatus,
+    Violation,
+)
+from ratings.models.imports import ImportBatch
+from ratings.models.registry import District, Enterprise, Pharmacy, PharmacyVersion
+from ratings.models.runs import Rating, RatingRun
+from ratings.models.schemes import SchemeVersion
+from ratings.models.staff import StaffScope
+
+__all__ = [
+    "FACT_MODELS",
+    "AuditEvent",
+    "Complaint",
+    "District",
+    "Enterprise",
+    "Fact",
+    "FundPayment",
+    "ImportBatch",
+    "MeasureValue",
+    "Pharmacy",
+    "PharmacyVersion",
+    "Rating",
+    "RatingRun",
+    "SchemeVersion",
+    "ServiceStatus",
+    "StaffScope",
+    "Violation",
+]
