@@ -1,5 +1,6 @@
 """The record of what people did. Rows outlive their subjects: no foreign keys."""
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -16,7 +17,7 @@ class AuditEvent(models.Model):
     subject = models.CharField("对象", max_length=120)
     reason = models.CharField("理由", max_length=500, blank=True, default="")
     address = models.GenericIPAddressField("来源地址", null=True, blank=True)
-    detail = models.JSONField("详情", default=dict)
+    detail = models.JSONField("详情", default=dict, encoder=DjangoJSONEncoder)
 
     class Meta:
         verbose_name = verbose_name_plural = "操作记录"

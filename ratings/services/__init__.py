@@ -1,0 +1,1 @@
+"""The writers: one call, one transaction, one audit event."""
