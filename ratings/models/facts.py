@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ratings.models.guards import references, voidable_once
+from ratings.models.guards import fact_guards, references
 from ratings.models.imports import ImportBatch
 from ratings.models.registry import Pharmacy
 from ratings.rules.vocabulary import (
@@ -22,8 +22,6 @@ from ratings.rules.vocabulary import (
     VIOLATION_KINDS,
 )
 
-#: The only columns of a fact that may change, once.
-VOID_COLUMNS = ("voided_at", "void_reason", "voided_by")
 #: The most that one amount may be, fen: 100 billion yuan.
 MAX_AMOUNT_FEN = 10_000_000_000_000
 #: The most that a measured value may be, either way.
@@ -138,7 +136,7 @@ class Violation(Fact):
                 name="violation_document_given", condition=~Q(document_no="") & ~Q(body="")
             ),
         )
-        triggers = voidable_once(VOID_COLUMNS)
+        triggers = fact_guards()
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}（{self.document_no}）"
@@ -185,7 +183,7 @@ class Complaint(Fact):
             ),
             models.CheckConstraint(name="complaint_reference_given", condition=~Q(reference_no="")),
         )
-        triggers = voidable_once(VOID_COLUMNS)
+        triggers = fact_guards()
 
     def __str__(self) -> str:
         return self.reference_no
@@ -231,7 +229,7 @@ class FundPayment(Fact):
             ),
         )
         triggers = (
-            *voidable_once(VOID_COLUMNS),
+            *fact_guards(),
             references("pharmacy_id", "ratings_pharmacy"),
             references("batch_id", "ratings_importbatch"),
         )
@@ -268,7 +266,7 @@ class MeasureValue(Fact):
                 name="measurevalue_value_bounds", condition=Q(value__range=(-MAX_MEASURE, MAX_MEASURE))
             ),
         )
-        triggers = voidable_once(VOID_COLUMNS)
+        triggers = fact_guards()
 
     def __str__(self) -> str:
         return f"{self.key} {self.period}"
@@ -296,7 +294,7 @@ class ServiceStatus(Fact):
                 violation_error_message="决定日期不得晚于记录日期。",
             ),
         )
-        triggers = voidable_once(VOID_COLUMNS)
+        triggers = fact_guards()
 
     def __str__(self) -> str:
         return f"{self.get_status_display()} {self.occurred_on:%Y-%m-%d}"

@@ -58,6 +58,10 @@ def voidable_once(void_columns: Sequence[str]) -> list[pgtrigger.Trigger]:
                 IF OLD.voided_at IS NOT NULL THEN
                     RAISE EXCEPTION '%: 已作废的记录不得再改', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
                 END IF;
+                IF NEW.voided_at <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state = 'DONE') THEN
+                    RAISE EXCEPTION '%: 作废时间早于已完成评价批次的数据截止时间', TG_TABLE_NAME
+                        USING ERRCODE = 'restrict_violation';
+                END IF;
                 IF NEW.voided_at IS NULL
                    OR (to_jsonb(NEW) - {removed}) IS DISTINCT FROM (to_jsonb(OLD) - {removed}) THEN
                     RAISE EXCEPTION '%: 记录只能作废，不得修改（append-only）', TG_TABLE_NAME
@@ -92,3 +96,31 @@ def references(column: str, table: str) -> pgtrigger.Trigger:
             RETURN NULL;
         """,
     )
+
+
+def not_behind_a_run() -> pgtrigger.Trigger:
+    """Refuse rows recorded at or before the cutoff of a run that is done.
+
+    A run has read everything recorded by its cutoff; a row slipped in behind it would make
+    the run impossible to repeat.
+    """
+    return pgtrigger.Trigger(
+        name="not_behind_a_run",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="new_rows"),
+        func="""
+            IF (SELECT min(recorded_at) FROM new_rows)
+               <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state = 'DONE') THEN
+                RAISE EXCEPTION '%: 记录时间早于已完成评价批次的数据截止时间，不得补记到过去', TG_TABLE_NAME
+                    USING ERRCODE = 'restrict_violation';
+            END IF;
+            RETURN NULL;
+        """,
+    )
+
+
+def fact_guards() -> list[pgtrigger.Trigger]:
+    """What guards every fact table."""
+    return [*voidable_once(("voided_at", "void_reason", "voided_by")), not_behind_a_run()]

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from ratings import codes
-from ratings.models.guards import no_delete, voidable_once
+from ratings.models.guards import no_delete, not_behind_a_run, voidable_once
 
 
 class District(models.Model):
@@ -247,7 +247,7 @@ class PharmacyVersion(models.Model):
             ),
         )
         indexes = (models.Index(fields=("pharmacy",), name="pharmacyversion_pharmacy"),)
-        triggers = voidable_once(["voided_at"])
+        triggers = (*voidable_once(["voided_at"]), not_behind_a_run())
 
     def __str__(self) -> str:
         return f"{self.pharmacy_id} {self.recorded_at:%Y-%m-%d}"

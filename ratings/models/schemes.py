@@ -12,7 +12,7 @@ class SchemeVersion(models.Model):
     """One version of a scheme: the exact document, its hash, and since when it is in force."""
 
     key = models.SlugField("键", max_length=60)
-    version = models.CharField("版本", max_length=30)
+    version = models.PositiveIntegerField("版本")
     title = models.CharField("名称", max_length=200)
     effective_on = models.DateField("施行日期")
     document = models.TextField("文本（TOML）")
@@ -62,7 +62,7 @@ class SchemeVersion(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.title} {self.version}"
+        return f"{self.title}（第 {self.version} 版）"
 
     @property
     def in_force(self) -> bool:

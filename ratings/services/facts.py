@@ -1,0 +1,78 @@
+"""Recording and voiding single facts, and keeping the registry, from the admin."""
+
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model
+from django.forms.models import model_to_dict
+from django.utils import timezone
+
+from ratings.models import District, Enterprise, Fact, Pharmacy
+from ratings.services.audit import Actor, record
+from ratings.services.errors import Refused
+
+FactType = TypeVar("FactType", bound=Fact)
+
+
+@transaction.atomic
+def record_fact(model: type[FactType], *, by: Actor, **values: Any) -> FactType:
+    """Record one fact, known from now on.
+
+    ``values`` are the model's own fields. Raises ValidationError, by field, when a value or a
+    constraint is broken; a live fact with the same key must be voided first.
+    """
+    fact = model(**values, recorded_by=by.name, recorded_at=timezone.now())
+    fact.full_clean()
+    fact.save(force_insert=True)
+    record("记录事实", fact, by=by, after=model_to_dict(fact))
+    return fact
+
+
+@transaction.atomic
+def void_fact(fact: FactType, *, reason: str, by: Actor) -> FactType:
+    """Void a live fact: it counts no more at cutoffs from now on; earlier ratings keep it.
+
+    Raises Refused when it is voided already or no reason is given.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise Refused("作废须写明原因。")
+    current = type(fact)._default_manager.select_for_update().get(pk=fact.pk)
+    if current.voided_at is not None:
+        raise Refused(
+            f"该记录已于 {timezone.localtime(current.voided_at):%Y-%m-%d %H:%M} 由 {current.voided_by} 作废。"
+        )
+    before = model_to_dict(current)
+    current.voided_at, current.void_reason, current.voided_by = timezone.now(), reason, by.name
+    current.save(update_fields=["voided_at", "void_reason", "voided_by"])
+    record("作废事实", current, by=by, reason=reason, before=before)
+    return current
+
+
+@transaction.atomic
+def save_registry(instance: Model, *, by: Actor, reason: str = "") -> None:
+    """Save a district, an enterprise or a pharmacy, with what it was before on record.
+
+    Raises ValidationError, by field, when a value or a constraint is broken.
+    """
+    if not isinstance(instance, District | Enterprise | Pharmacy):
+        raise TypeError(f"{type(instance).__name__} is no registry record")
+    known = type(instance)._default_manager.select_for_update().filter(pk=instance.pk).first()
+    before = model_to_dict(known) if known else None
+    if isinstance(instance, Pharmacy):
+        refuse_predecessor_cycle(instance)
+    instance.full_clean()
+    instance.save()
+    record("登记", instance, by=by, reason=reason, before=before, after=model_to_dict(instance))
+
+
+def refuse_predecessor_cycle(pharmacy: Pharmacy) -> None:
+    """Raises ValidationError when the pharmacy would be among its own predecessors."""
+    seen = {pharmacy.pk}
+    ancestor = pharmacy.predecessor
+    while ancestor is not None:
+        if ancestor.pk in seen:
+            raise ValidationError({"predecessor": f"前身关系成环：{ancestor.code} 的前身链又回到本店。"})
+        seen.add(ancestor.pk)
+        ancestor = ancestor.predecessor
