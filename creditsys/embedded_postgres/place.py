@@ -41,7 +41,7 @@ class Place:
     def socket_dir(self) -> Path:
         """The short, private directory of the socket, derived from the data directory."""
         digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]
-        return SOCKET_ROOT / f"creditsys-{digest}"
+        return SOCKET_ROOT / f"creditsys-{os.geteuid()}-{digest}"
 
 
 def default_place() -> Place:

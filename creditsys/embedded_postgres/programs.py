@@ -3,6 +3,7 @@
 import functools
 import importlib
 import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,29 +38,40 @@ def find_programs() -> Path:
 def as_ordinary_user() -> tuple[tuple[str, ...], int]:
     """The command prefix under which PostgreSQL runs, and the owner its files must have.
 
-    PostgreSQL refuses to run as root. A user namespace in which root is called nobody
-    satisfies it without a change of owner. Where namespaces are forbidden, as in many
-    containers, it becomes the real nobody, who keeps root's right to pass through
-    directories, so that nothing has to be copied or opened to others.
+    PostgreSQL refuses to run as root, and as a user without a name (some containers have
+    those). A user namespace in which either is called nobody satisfies it without a change of
+    owner. Where namespaces are forbidden, as in many containers, root becomes the real nobody
+    and keeps only the right to pass through directories, so that nothing has to be copied or
+    opened to others.
     """
-    if os.geteuid() != 0:
-        return (), os.geteuid()
+    user = os.geteuid()
+    if user != 0 and _has_name(user):
+        return (), user
     namespace = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
     nobody = (
         *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
         *("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override", "--"),
     )
-    for prefix, owner in ((namespace, 0), (nobody, NOBODY)):
+    for prefix, owner in ((namespace, user), (nobody, NOBODY)):
         try:
             trial = subprocess.run([*prefix, "id", "-u"], capture_output=True, text=True)
         except FileNotFoundError:
             continue
         if trial.stdout.strip() == str(NOBODY):
             return prefix, owner
+    who = "root" if user == 0 else f"user {user}, who has no name,"
     raise EmbeddedPostgresError(
-        "PostgreSQL does not run as root, and neither unshare nor setpriv (util-linux) can"
-        " run it as somebody else here; run this as an ordinary user"
+        f"PostgreSQL does not run as {who} and neither unshare nor setpriv (util-linux) can run it"
+        " as somebody else here; run this as an ordinary user"
     )
+
+
+def _has_name(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 @functools.cache

@@ -51,6 +51,12 @@ def ensure_running(place: Place | None = None) -> None:
         return
     try:
         place.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = place.data_dir.stat().st_uid
+        if owner != os.geteuid():  # root too: its files would lock out the owner later
+            raise EmbeddedPostgresError(
+                f"{place.data_dir} belongs to user {owner}; run this as that user, or set"
+                " CREDITSYS_DATA_DIR to another directory"
+            )
         with lock(place, "start.lock", START_SECONDS):
             if not _answers(place):  # another starter may have been faster
                 _start(place)
