@@ -1,0 +1,1 @@
+"""The rating schemes that come with the project, as documents (*.toml)."""
