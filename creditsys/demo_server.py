@@ -19,6 +19,8 @@ from creditsys import embedded_postgres
 HOST = "127.0.0.1"
 PORTS_TRIED = 50
 WAIT_SECONDS = 60
+# Kept, because Python warns of a child that nobody refers to any more.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 class DemoServerError(RuntimeError):
@@ -45,6 +47,7 @@ def start(wanted_port: int, data_dir: Path) -> str:
             cwd=embedded_postgres.BASE_DIR,
             start_new_session=True,  # it outlives this terminal and its Ctrl-C
         )
+    _started.append(process)
     address = f"http://{HOST}:{port}/"
     deadline = time.monotonic() + WAIT_SECONDS
     while not answers(address):

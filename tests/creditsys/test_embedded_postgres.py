@@ -222,6 +222,36 @@ def test_somebody_elses_socket_directory_is_not_used(place: Place, tmp_path: Pat
         place.socket_dir.unlink()
 
 
+def test_somebody_elses_data_are_left_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of root too: files that it made would lock out their owner."""
+    owner = os.geteuid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: owner + 1)
+        assert f"belongs to user {owner}" in refusal(place)
+
+
+def test_root_runs_it_as_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a namespace, else by becoming nobody, else not at all."""
+    usable = {"unshare", "setpriv"}
+
+    def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        if command[0] not in usable:
+            raise FileNotFoundError
+        return subprocess.CompletedProcess(command, 0, stdout="65534\n")
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(subprocess, "run", run)
+    choose = programs.as_ordinary_user.__wrapped__
+    prefix, owner = choose()
+    assert (prefix[0], owner) == ("unshare", 0)
+    usable.remove("unshare")
+    prefix, owner = choose()
+    assert (prefix[0], owner) == ("setpriv", 65534)
+    usable.clear()
+    with pytest.raises(EmbeddedPostgresError, match="ordinary user"):
+        choose()
+
+
 def test_a_cluster_of_another_version_is_left_alone(place: Place) -> None:
     (place.cluster / "PG_VERSION").write_text("9\n")
     assert "made by PostgreSQL 9" in refusal(place)
