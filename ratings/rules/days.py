@@ -1,0 +1,34 @@
+"""Calendar arithmetic over columns of days since 1970-01-01."""
+
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+
+from ratings.rules.columns import Int32, Int64
+
+_EPOCH: Final = date(1970, 1, 1)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def day_of(number: int) -> date:
+    """The day with this number."""
+    return _EPOCH + timedelta(days=int(number))
+
+
+def whole_months(days: Int32, last: date) -> Int64:
+    """Whole months from each day to ``last``, 0 where it comes later.
+
+    The same reckoning as ``periods.whole_months_between``: a month is complete on the day of
+    the same number (民法典第二百零一条、第二百零二条: the first day does not count).
+    """
+    moments = days.astype("datetime64[D]")
+    months = moments.astype("datetime64[M]")
+    of_month = (moments - months.astype("datetime64[D]")).astype(np.int64) + 1
+    last_month = (last.year - 1970) * 12 + last.month - 1
+    between: Int64 = last_month - months.astype(np.int64) - (of_month > last.day)
+    return np.maximum(between, 0)
