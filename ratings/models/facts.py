@@ -60,12 +60,17 @@ def fact_constraints(name: str, key: tuple[str, ...]) -> tuple[models.BaseConstr
         models.CheckConstraint(
             name=f"{name}_void_whole",
             condition=Q(voided_at=None, void_reason="", voided_by="")
-            | (Q(voided_at__gte=F("recorded_at")) & ~Q(void_reason="") & ~Q(voided_by="")),
+            | (
+                Q(voided_at__isnull=False, voided_at__gte=F("recorded_at"))
+                & ~Q(void_reason="")
+                & ~Q(voided_by="")
+            ),
             violation_error_message="作废须同时写明时间、原因和经办人。",
         ),
         models.CheckConstraint(name=f"{name}_recorded_by_given", condition=~Q(recorded_by="")),
         models.CheckConstraint(
-            name=f"{name}_batch_row", condition=Q(batch=None, row=None) | Q(batch__isnull=False, row__gte=1)
+            name=f"{name}_batch_row",
+            condition=Q(batch=None, row=None) | Q(batch__isnull=False, row__isnull=False, row__gte=1),
         ),
     )
 
@@ -167,7 +172,7 @@ class Complaint(Fact):
             models.CheckConstraint(
                 name="complaint_finding_dated",
                 condition=Q(finding="PENDING", decided_on=None)
-                | (~Q(finding="PENDING") & Q(decided_on__gte=F("occurred_on"))),
+                | (~Q(finding="PENDING") & Q(decided_on__isnull=False, decided_on__gte=F("occurred_on"))),
                 violation_error_message="有查实结论须有结论日期（不早于收到日期）；尚无结论则不填。",
             ),
             models.CheckConstraint(

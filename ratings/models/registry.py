@@ -122,6 +122,8 @@ class Pharmacy(models.Model):
                 name="pharmacy_place_whole",
                 condition=Q(latitude=None, longitude=None, source_datum="")
                 | Q(
+                    latitude__isnull=False,
+                    longitude__isnull=False,
                     latitude__range=(3, 54),
                     longitude__range=(73, 136),
                     source_datum__in=["WGS-84", "CGCS2000", "GCJ-02", "BD-09"],

@@ -32,7 +32,6 @@ class SchemeVersion(models.Model):
                 condition=Q(activated_at__isnull=False),
                 name="scheme_one_in_force_from",
             ),
-            models.CheckConstraint(name="scheme_sha256_form", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
             models.CheckConstraint(
                 name="scheme_activated_whole",
                 condition=Q(activated_at=None, activated_by="")
