@@ -1,0 +1,108 @@
+"""manage.py demo: everything that a newcomer needs to look around."""
+
+import secrets
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from ratings.demo import load
+from ratings.demo.measures import PERIODS
+from ratings.models import RatingRun, StaffScope
+from ratings.rules import SchemeError
+from ratings.rules.periods import Period
+from ratings.services.audit import Actor
+from ratings.services.errors import Refused
+from ratings.services.runs import default_cutoff, start_run
+from ratings.services.schemes import activate_scheme, scheme_in_force, shipped_documents, store_scheme
+
+USERNAME = "regulator"
+_ACTOR = Actor("manage.py demo")
+
+
+class Command(BaseCommand):
+    help = "建立演示城市（生成的数据，非真实药店）：建表、启用规则、生成数据、评价各周期、建立演示监管员。可重复运行。"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-progress", action="store_true", help="不显示进度条")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("生产环境不建立演示数据（CREDITSYS_ENV=production）。请在演示环境运行。")
+        quiet = options["no_progress"] or options["verbosity"] == 0
+        call_command("migrate", verbosity=0, interactive=False)
+        try:
+            activate_shipped_schemes()
+            built = _build(quiet)
+            runs = _rate(quiet)
+        except (load.ForeignDatabase, Refused, SchemeError) as error:
+            raise CommandError(str(error)) from error
+        password = ensure_regulator(settings.DATA_DIR / "demo_password")
+        self.stdout.write(
+            f"{settings.CITY_NAME}演示数据{'已生成' if built else '已在库中'}（全部为生成的数据，非真实药店）"
+        )
+        self.stdout.write(_table(runs))
+        self.stdout.write(f"演示监管员：用户名 {USERNAME}　密码 {password}")
+
+
+def activate_shipped_schemes() -> None:
+    """Store the shipped schemes and put them in force; done before, nothing changes."""
+    for path in shipped_documents():
+        scheme = store_scheme(path.read_text(encoding="utf-8"), by=_ACTOR, file=path.name)
+        activate_scheme(scheme, by=_ACTOR, reason="演示")
+
+
+def _build(quiet: bool) -> bool:
+    with tqdm(total=load.STEPS, unit="步", disable=quiet, leave=False) as bar:
+
+        def show(step: str) -> None:
+            bar.set_description(step)
+            bar.update()
+
+        return load.ensure_city(show)
+
+
+def _rate(quiet: bool) -> list[RatingRun]:
+    runs: list[RatingRun] = []
+    with tqdm(PERIODS, unit="期", disable=quiet, leave=False) as bar:
+        for code in bar:
+            period = Period.parse(code)
+            bar.set_description(f"评价{period.label}")
+            scheme = scheme_in_force(settings.DEFAULT_SCHEME, period.last)
+            runs.append(start_run(period, scheme, cutoff=default_cutoff(period, scheme), by=_ACTOR))
+    return runs
+
+
+def ensure_regulator(password_file: Path) -> str:
+    """The demo regulator's password: made once, kept for its owner's eyes only."""
+    if not password_file.exists():
+        password_file.parent.mkdir(parents=True, exist_ok=True)
+        password_file.touch(mode=0o600)
+        password_file.write_text(secrets.token_urlsafe(12))
+    password = password_file.read_text()
+    user, _ = get_user_model().objects.get_or_create(
+        username=USERNAME, defaults={"is_staff": True, "is_superuser": True, "first_name": "演示监管员"}
+    )
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
+    StaffScope.objects.get_or_create(user=user, defaults={"whole_city": True})
+    return password
+
+
+def _table(runs: list[RatingRun]) -> str:
+    """The share of each grade, a line a period."""
+    grades = list(runs[0].grade_counts)
+    lines = ["  ".join(["周期      ", *(f"{name:>12}" for name in grades), "不予评级"])]
+    for run in runs:
+        shares = (
+            f"{run.grade_counts[name]:>5} {run.grade_counts[name] * 1000 // run.rated / 10:>4} %"
+            for name in grades
+        )
+        lines.append("  ".join([f"{run.period:<10}", *shares, f"{run.pharmacies - run.rated:>8}"]))
+    return "\n".join(lines)
