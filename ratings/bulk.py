@@ -102,10 +102,8 @@ def _record(columns: Mapping[str, str]) -> np.dtype[Any]:
 def _chunks(sql: str, params: Mapping[str, Any], size: int) -> Iterator[bytes]:
     """The rows' bytes without COPY's header and trailer, in pieces of about ``size`` bytes."""
     buffer = bytearray()
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)", params) as copy,
-    ):
+    statement = connection.ops.compose_sql(f"COPY ({sql}) TO STDOUT (FORMAT binary)", params)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         # The header comes before the first row, in the same or an own message.
         head = bytearray()
         messages: Iterable[Any] = iter(copy)

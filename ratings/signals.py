@@ -80,7 +80,7 @@ def read_signals(
         cursor.execute(f"LOCK TABLE {', '.join(SOURCES)} IN SHARE MODE")
         _stage(cursor, params, narrowed)
     population = read_columns(
-        f"""SELECT pharmacy_id, code, district_id, is_chain::int2, {_day("designated_on")},
+        f"""SELECT pharmacy_id, code, district_id, is_chain::int4, {_day("designated_on")},
                    {_day("designated_until")}, status::int4, {_day("lineage_on")}
             FROM run_population ORDER BY code COLLATE "C" """,
         {},
@@ -88,7 +88,7 @@ def read_signals(
             "id": "i8",
             "code": "S12",
             "district": "i4",
-            "chain": "i2",
+            "chain": "i4",
             "opened_on": "i4",
             "ended_on": "i4",
             "status": "i4",
@@ -145,8 +145,9 @@ def _stage(cursor: Any, params: dict[str, Any], narrowed: bool) -> None:
             FROM line JOIN ratings_pharmacyversion v ON v.pharmacy_id = line.member
             WHERE v.predecessor_id IS NOT NULL AND {_KNOWN.format("v")}
         ) CYCLE member SET in_cycle USING path
-        SELECT subject, member, taken_over_on, generation FROM line
-        WHERE NOT in_cycle AND member <> subject
+        SELECT line.subject, line.member, line.taken_over_on, line.generation
+        FROM line JOIN ratings_pharmacyversion v ON v.pharmacy_id = line.member
+        WHERE NOT line.in_cycle AND line.member <> line.subject AND {_KNOWN.format("v")}
         """,
         params,
     )
