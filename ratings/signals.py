@@ -251,8 +251,8 @@ def _in_service(
     firsts = np.array([days(month) for month in months], np.int32)
     nexts = np.array([days(add_months(month, 1)) for month in months], np.int32)
     served = (designated_on[:, None] <= firsts) & (ended_on[:, None] >= nexts)
-    # Not in service: suspensions (a predecessor's until it was taken over), and the gap
-    # between a predecessor's end and its successor's start.
+    # Not in service: suspensions (each shop's own within its own time; a predecessor's until it
+    # was taken over), and the gap between a predecessor's end and its successor's start.
     out = read_columns(
         f"""
         WITH spans AS (
@@ -260,13 +260,14 @@ def _in_service(
                    lead(s.occurred_on) OVER (PARTITION BY s.pharmacy_id ORDER BY s.occurred_on) AS until
             FROM ratings_servicestatus s WHERE {_KNOWN.format("s")}
         )
-        SELECT s.pharmacy_id, {_day("s.since")}, {_day("s.until")}
+        SELECT s.pharmacy_id, {_day("greatest(s.since, p.designated_on)")}, {_day("s.until")}
         FROM spans s JOIN run_population p ON p.pharmacy_id = s.pharmacy_id
         WHERE s.status <> 'IN_SERVICE'
         UNION ALL
-        SELECT l.subject, {_day("s.since")}, {_day("least(s.until, l.taken_over_on)")}
+        SELECT l.subject, {_day("greatest(s.since, v.designated_on)")}, {_day("least(s.until, l.taken_over_on)")}
         FROM spans s JOIN run_lineage l ON l.member = s.pharmacy_id
-        WHERE s.status <> 'IN_SERVICE' AND s.since < l.taken_over_on
+            JOIN ratings_pharmacyversion v ON v.pharmacy_id = l.member
+        WHERE s.status <> 'IN_SERVICE' AND {_KNOWN.format("v")} AND s.since < l.taken_over_on
         UNION ALL
         SELECT l.subject, {_day("v.designated_until")}, {_day("l.taken_over_on")}
         FROM run_lineage l JOIN ratings_pharmacyversion v ON v.pharmacy_id = l.member

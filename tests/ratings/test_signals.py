@@ -46,16 +46,20 @@ def random_city(random: Random) -> None:
     for _ in range(random.randint(1, 12)):
         start = date(2022, 1, 1) + timedelta(days=random.randint(0, 1500))
         end = start + timedelta(days=random.randint(1, 1500)) if random.random() < 0.4 else None
+        older = [other for other in free if other.designated_on < start]
+        predecessor = random.choice(older) if older and random.random() < 0.6 else None
         shop = factories.pharmacy(
             district_id=random.choice(list(DISTRICTS)),
             is_chain=random.random() < 0.5,
             designated_on=start,
             designated_until=end,
-            predecessor=free.pop() if free and random.random() < 0.6 else None,
+            predecessor=predecessor,
             recorded_at=moment(random),
         )
         shops.append(shop)
         free.append(shop)
+        if predecessor:
+            free.remove(predecessor)
     for shop in random.sample(shops, len(shops) // 3):
         shop.district_id = random.choice(list(DISTRICTS))
         shop.is_chain = not shop.is_chain
