@@ -28,7 +28,7 @@ demo: $(VENV)/.demo ## build the demo city, rate it and serve it on 127.0.0.1 (P
 
 stop: ## end what `make demo` started
 	@if test -x $(PY); then $(PY) -m creditsys.demo_server stop; fi
-	@if test -d .run/test; then $(TEST_ENV) $(PY) -m creditsys.embedded_postgres stop --if-idle; fi
+	@if test -x $(PY); then $(TEST_ENV) $(PY) -m creditsys.embedded_postgres stop --if-idle >/dev/null; fi
 
 # The embedded PostgreSQL, or the server that DATABASE_URL names.
 test: $(VENV)/.test ## run the whole test suite (PYTEST_ARGS=...)
@@ -77,7 +77,7 @@ lock: $(VENV)/.made ## pin and hash all packages anew from pyproject.toml
 	rm -rf .run/lock
 
 clean: stop ## remove all that this Makefile made, the demo's data included
-	@if test -d .run/bench; then $(BENCH_ENV) $(PY) -m creditsys.embedded_postgres stop; fi
+	@if test -x $(PY); then $(BENCH_ENV) $(PY) -m creditsys.embedded_postgres stop >/dev/null; fi
 	rm -rf $(VENV) .run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 # The environment. A stamp newer than its list of packages means that they are installed.
