@@ -4,7 +4,9 @@
 ``production`` (secrets, hosts and the database must be given, and the site is https only).
 """
 
+import contextlib
 import secrets
+import tempfile
 from pathlib import Path
 
 import environ
@@ -16,7 +18,7 @@ env = environ.Env()
 
 def required(name: str, remedy: str) -> str:
     """The environment variable ``name``; ImproperlyConfigured with the remedy without it."""
-    value = env.str(name, default="")
+    value = str(env.str(name, default=""))
     if not value:
         raise ImproperlyConfigured(f"Set {name}: {remedy}")
     return value
@@ -26,17 +28,23 @@ CREDITSYS_ENV = env.str("CREDITSYS_ENV", default="demo")
 if CREDITSYS_ENV not in {"demo", "production"}:
     raise ImproperlyConfigured(f"CREDITSYS_ENV is {CREDITSYS_ENV!r}: use 'demo' or 'production'.")
 PRODUCTION = CREDITSYS_ENV == "production"
-DATA_DIR = Path(env.str("CREDITSYS_DATA_DIR", default=str(BASE_DIR / ".run")))
+DATA_DIR = BASE_DIR / env.str("CREDITSYS_DATA_DIR", default=".run")
 DEBUG = env.bool("DEBUG", default=False) and not PRODUCTION
 
 
 def demo_secret_key() -> str:
     """A random key kept in the data directory, so that demo sessions survive a restart."""
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
     path = DATA_DIR / "secret_key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+    # Written aside and linked, so that of several starting processes one wins, whole.
+    with tempfile.NamedTemporaryFile("w", dir=DATA_DIR) as aside:
+        aside.write(secrets.token_urlsafe(50))
+        aside.flush()
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(aside.name)
     return path.read_text()
 
 
@@ -102,7 +110,7 @@ if env.str("DATABASE_URL", default=""):
 else:
     from creditsys.embedded_postgres import connection_settings
 
-    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", **connection_settings()}}
+    DATABASES = {"default": {**connection_settings()}}
 DATABASES["default"].setdefault("CONN_MAX_AGE", env.int("CONN_MAX_AGE", default=60))
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -128,6 +136,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "creditsys" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

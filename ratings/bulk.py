@@ -6,10 +6,11 @@ each field's length and value, all big-endian).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from numpy.typing import NDArray
 
 #: PostgreSQL's OID of bigint, the element type of the arrays written here.
@@ -99,10 +100,14 @@ def _record(columns: Mapping[str, str]) -> np.dtype[Any]:
     return np.dtype(fields)
 
 
+def _operations() -> DatabaseOperations:
+    return cast(DatabaseOperations, connection.ops)
+
+
 def _chunks(sql: str, params: Mapping[str, Any], size: int) -> Iterator[bytes]:
     """The rows' bytes without COPY's header and trailer, in pieces of about ``size`` bytes."""
     buffer = bytearray()
-    statement = connection.ops.compose_sql(f"COPY ({sql}) TO STDOUT (FORMAT binary)", params)
+    statement = _operations().compose_sql(f"COPY ({sql}) TO STDOUT (FORMAT binary)", params)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         # The header comes before the first row, in the same or an own message.
         head = bytearray()

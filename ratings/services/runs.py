@@ -147,13 +147,11 @@ def _store(run: RatingRun, scheme: Scheme, signals: Signals, outcomes: Outcomes,
         ("trace", outcomes.trace),
     )
     rated = outcomes.grade >= 0
-    counts = np.bincount(outcomes.grade[rated], minlength=len(scheme.document.grades))
+    counts = np.bincount(outcomes.grade[rated], minlength=len(scheme.grades))
     run.state, run.stage, run.finished_at = RatingRun.State.DONE, "", timezone.now()
     run.pharmacies, run.rated = size, int(rated.sum())
-    run.grade_counts = {
-        grade.name: int(count) for grade, count in zip(scheme.document.grades, counts, strict=True)
-    }
-    run.peers = outcomes.peers.to_json()
+    run.grade_counts = {grade.name: int(count) for grade, count in zip(scheme.grades, counts, strict=True)}
+    run.peers = json.loads(outcomes.peers.to_json())
     run.trace_columns = list(outcomes.trace_columns)
     run.inputs_sha256, run.outcomes_sha256 = fingerprint(signals), digest(outcomes)
     run.save()
@@ -232,7 +230,7 @@ def replay(run: RatingRun, most: int = 20) -> Replay:
         same_inputs=fingerprint(signals) == run.inputs_sha256,
         same_outcomes=digest(outcomes) == run.outcomes_sha256
         and list(outcomes.trace_columns) == run.trace_columns
-        and outcomes.peers.to_json() == run.peers,
+        and outcomes.peers == stored_peers(run),
         differences=_differences(run, signals, outcomes, most),
     )
 
@@ -305,4 +303,4 @@ def latest_run(period: Period, scheme_key: str | None = None, pharmacy_id: int |
 
 def stored_peers(run: RatingRun) -> Peers:
     """The peer figures that a run reckoned and keeps."""
-    return Peers.from_json(run.peers)
+    return Peers.from_json(json.dumps(run.peers))

@@ -2,22 +2,15 @@
 
 import functools
 from datetime import date
-from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ratings import schemes as shipped
 from ratings.models import SchemeVersion
 from ratings.rules import Scheme, SchemeError, parse_scheme, scheme_hash
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
-
-
-def shipped_documents() -> list[Path]:
-    """The scheme documents that come with the project."""
-    return sorted(Path(shipped.__file__).parent.glob("*.toml"))
 
 
 @transaction.atomic

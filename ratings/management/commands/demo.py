@@ -19,7 +19,8 @@ from ratings.rules.periods import Period
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.runs import default_cutoff, start_run
-from ratings.services.schemes import activate_scheme, scheme_in_force, shipped_documents, store_scheme
+from ratings.rules import shipped_schemes
+from ratings.services.schemes import activate_scheme, scheme_in_force, store_scheme
 
 USERNAME = "regulator"
 _ACTOR = Actor("manage.py demo")
@@ -52,7 +53,7 @@ class Command(BaseCommand):
 
 def activate_shipped_schemes() -> None:
     """Store the shipped schemes and put them in force; done before, nothing changes."""
-    for path in shipped_documents():
+    for path in shipped_schemes().values():
         scheme = store_scheme(path.read_text(encoding="utf-8"), by=_ACTOR, file=path.name)
         activate_scheme(scheme, by=_ACTOR, reason="演示")
 

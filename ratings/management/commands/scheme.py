@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from ratings.management import arguments
 from ratings.models import SchemeVersion
-from ratings.rules import SchemeError, parse_scheme, scheme_hash
+from ratings.rules import SchemeError, parse_scheme, scheme_hash, shipped_schemes
 from ratings.services.errors import Refused
-from ratings.services.schemes import activate_scheme, find_scheme, shipped_documents, store_scheme
+from ratings.services.schemes import activate_scheme, find_scheme, store_scheme
 
 
 class Command(BaseCommand):
@@ -61,7 +61,7 @@ class Command(BaseCommand):
                 f"　{scheme.sha256[:12]}"
             )
         self.stdout.write("随附的规则文件：")
-        for path in shipped_documents():
+        for path in shipped_schemes().values():
             self.stdout.write(f"  {path}")
 
     def do_show(self, options: dict[str, Any]) -> None:
