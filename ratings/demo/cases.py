@@ -70,19 +70,19 @@ class _Kind(NamedTuple):
 
 
 _KINDS = {
-    "ITEM_SUBSTITUTION": _Kind(16, (50, 42, 8), 0.35, 2400),
-    "PRESCRIPTION_INVALID": _Kind(2.2, (30, 50, 20), 0.6, 5200),
-    "BEYOND_PAY_SCOPE": _Kind(15, (62, 36, 2), 0.15, 1800),
-    "IDENTITY_NOT_VERIFIED": _Kind(11, (55, 40, 5), 0.3, 1500),
-    "COLLUSIVE_CASH_OUT": _Kind(1.6, (0, 40, 60), 0.8, 16000),
-    "SETTLE_FOR_UNDESIGNATED": _Kind(1.6, (20, 55, 25), 0.7, 9000),
-    "OTHER_FRAUD": _Kind(0.8, (0, 45, 55), 0.8, 14000),
-    "CROSS_REGION_RESALE": _Kind(0.5, (0, 30, 70), 0.9, 22000),
-    "CARD_POOLING": _Kind(0.8, (0, 40, 60), 0.8, 17000),
-    "INDUCED_NONDRUG_SALE": _Kind(10, (52, 42, 6), 0.3, 2100),
-    "CARD_FOR_GOODS": _Kind(1.8, (10, 60, 30), 0.6, 6500),
-    "CARD_RING_RESALE": _Kind(0.4, (0, 20, 80), 1.0, 38000),
-    "RETURNED_DRUG": _Kind(0.7, (0, 50, 50), 0.8, 12000),
+    "ITEM_SUBSTITUTION": _Kind(16, (38, 52, 10), 0.35, 2400),
+    "PRESCRIPTION_INVALID": _Kind(2.0, (25, 55, 20), 0.6, 5200),
+    "BEYOND_PAY_SCOPE": _Kind(15, (48, 48, 4), 0.15, 1800),
+    "IDENTITY_NOT_VERIFIED": _Kind(9, (45, 48, 7), 0.3, 1500),
+    "COLLUSIVE_CASH_OUT": _Kind(0.45, (0, 40, 60), 0.8, 16000),
+    "SETTLE_FOR_UNDESIGNATED": _Kind(1.2, (20, 55, 25), 0.7, 9000),
+    "OTHER_FRAUD": _Kind(0.3, (0, 45, 55), 0.8, 14000),
+    "CROSS_REGION_RESALE": _Kind(0.2, (0, 30, 70), 0.9, 22000),
+    "CARD_POOLING": _Kind(0.3, (0, 40, 60), 0.8, 17000),
+    "INDUCED_NONDRUG_SALE": _Kind(10, (42, 50, 8), 0.3, 2100),
+    "CARD_FOR_GOODS": _Kind(0.45, (10, 60, 30), 0.6, 6500),
+    "CARD_RING_RESALE": _Kind(0.15, (0, 20, 80), 1.0, 38000),
+    "RETURNED_DRUG": _Kind(0.3, (0, 50, 50), 0.8, 12000),
     "MGMT_MISSING": _Kind(14, (78, 21, 1), 0.05, 0),
     "RECORDS_NOT_KEPT": _Kind(13, (74, 25, 1), 0.05, 0),
     "DATA_NOT_SENT": _Kind(9, (80, 19, 1), 0.05, 0),
@@ -93,9 +93,9 @@ _KINDS = {
     "TRACE_CODE_UNUSED": _Kind(4, (72, 27, 1), 0.3, 0),
 }
 #: Decided in each year.
-DECISIONS = {2018: 270, 2019: 300, 2020: 240}
+DECISIONS = {2018: 840, 2019: 980, 2020: 960}
 #: Share of shops that draw far more violations than the others.
-_CARELESS, _CARELESS_WEIGHT = 0.15, 6.0
+_CARELESS, _CARELESS_WEIGHT = 0.3, 6.0
 _WITH_A_SECOND_KIND = 0.08
 _TERMINATIONS = 6
 _ANNULLED, _CORRECTED = 6, 5
