@@ -21,15 +21,18 @@ rated raise :class:`SignalsError`. Units of all columns: ``columns.py``.
 Modules, each importing only from those above it: vocabulary, periods, columns; exact, problems,
 days; fields, conditions, indicators, document (the language); translation, reading, checks,
 condition_checks, bound_checks, scheme (parsing); slices, facts, growth, peers, quantities,
-outcomes, bands, rating (reckoning); wording, explanation, outlook, explain (telling).
+outcomes, bands, rating (reckoning); wording, explanation, outlook, telling, explain (telling); schema (JSON Schema).
 """
 
 from ratings.rules.columns import Events, Measure, Signals
+from ratings.rules.explain import explain
+from ratings.rules.explanation import Explanation
 from ratings.rules.outcomes import NO_GRADE, RATED, Outcomes, digest
 from ratings.rules.peers import Peers
 from ratings.rules.periods import Period
 from ratings.rules.problems import Problem, SchemeError, SignalsError
 from ratings.rules.rating import rate
+from ratings.rules.schema import json_schema
 from ratings.rules.scheme import (
     Scheme,
     load_scheme,
@@ -46,6 +49,7 @@ __all__ = [
     "NO_GRADE",
     "RATED",
     "Events",
+    "Explanation",
     "Measure",
     "Outcomes",
     "Peers",
@@ -56,6 +60,8 @@ __all__ = [
     "Signals",
     "SignalsError",
     "digest",
+    "explain",
+    "json_schema",
     "load_scheme",
     "memory_months",
     "needs_payments",

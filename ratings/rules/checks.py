@@ -12,6 +12,7 @@ that stay true when things get better.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from ratings.rules.conditions import Condition, leaves
 from ratings.rules.document import SchemeDocument
 from ratings.rules.exact import decimal_text
 from ratings.rules.indicators import (
@@ -51,6 +52,57 @@ def check_names(document: SchemeDocument) -> Iterator[Finding]:
                 f"分项“{component.id}”没有任何指标。",
                 "补写属于它的指标，或删去该分项。",
             )
+
+
+def check_measures(document: SchemeDocument) -> Iterator[Finding]:
+    """Imported values are declared, once, and each is read somewhere."""
+    declared = [term.key for term in document.measures]
+    yield from _unique(declared, ("measures",), "key")
+    for number, term in enumerate(document.measures):
+        if term.min >= term.max:
+            yield (
+                ("measures", number, "min"),
+                f"下限 {decimal_text(term.min)} 不低于上限 {decimal_text(term.max)}。",
+                "下限须小于上限。",
+            )
+    used = list(measure_uses(document))
+    for path, key in used:
+        if key not in declared:
+            near = suggestion(key, declared)
+            yield (
+                path,
+                f"没有名为“{key}”的导入数值。",
+                f"是否应为 {near}？" if near else "在 [[measures]] 中写明它的 key、title、min、max。",
+            )
+    read = {key for _, key in used}
+    for number, key in enumerate(declared):
+        if key not in read:
+            yield ("measures", number), f"导入数值“{key}”没有用到。", "删去它，或在指标、条件中引用。"
+
+
+def measure_uses(document: SchemeDocument) -> Iterator[tuple[Path, str]]:
+    """Every place that reads an imported value, with its key."""
+    for number, indicator in enumerate(document.indicators):
+        if isinstance(indicator, MeasureIndicator):
+            yield ("indicators", number, "measure"), indicator.measure
+    for number, cap in enumerate(document.caps):
+        if cap.limit_measure is not None:
+            yield ("caps", number, "limit_measure"), cap.limit_measure
+    for path, condition in conditions_in(document):
+        for leaf, here, _ in leaves(condition, path):
+            if leaf.family[0] == "measure":
+                yield (*here, "quantity"), leaf.family[1]
+
+
+def conditions_in(document: SchemeDocument) -> Iterator[tuple[Path, Condition]]:
+    """Every outermost condition, with its path."""
+    for number, rule in enumerate(document.eligibility):
+        yield ("eligibility", number, "when"), rule.when
+    for number, cap in enumerate(document.caps):
+        yield ("caps", number, "when"), cap.when
+    for number, band in enumerate(document.bands.rows):
+        if band.also is not None:
+            yield ("bands", "rows", number, "also"), band.also
 
 
 def _unique(values: Sequence[str], path: Path, key: str) -> Iterator[Finding]:
@@ -214,12 +266,6 @@ def _measure(indicator: MeasureIndicator, path: Path) -> Iterator[Finding]:
             "按数值折算写 points_per_unit；分档计分写 brackets。",
         )
     yield from _brackets(indicator.brackets, (*path, "brackets"), 0)
-    if indicator.min > indicator.max:
-        yield (
-            (*path, "min"),
-            f"下限 {decimal_text(indicator.min)} 高于上限 {decimal_text(indicator.max)}。",
-            "对调 min 与 max。",
-        )
     if (indicator.if_missing == "points") != (indicator.missing_points is not None):
         yield (
             (*path, "missing_points"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from ratings.rules.checks import Finding, unknown_words
+from ratings.rules.checks import Finding, conditions_in, unknown_words
 from ratings.rules.conditions import (
     COMPARISONS,
     COUNTED,
@@ -33,25 +33,24 @@ _TURNED: dict[Direction, Direction] = {
 
 def check_conditions(document: SchemeDocument) -> Iterator[Finding]:
     """Every condition of eligibility, caps and bands."""
-    for number, rule in enumerate(document.eligibility):
-        path: Path = ("eligibility", number, "when")
-        yield from _form(document, rule.when, path)
-        for leaf, here, _ in leaves(rule.when, path):
-            if direction(document, leaf) != "neutral":
-                yield (
-                    (*here, "quantity"),
-                    f"不予评价的条件取决于“{leaf.quantity}”，违法失信的药店会因此免于评价。",
-                    "改写为封顶（caps）；不予评价只看年限、状态、连锁或导入的数值。",
-                )
-    for number, cap in enumerate(document.caps):
-        path = ("caps", number, "when")
-        yield from _form(document, cap.when, path)
-        yield from _directed(document, cap.when, path, "worse")
-    for number, band in enumerate(document.bands.rows):
-        if band.also is not None:
-            path = ("bands", "rows", number, "also")
-            yield from _form(document, band.also, path)
-            yield from _directed(document, band.also, path, "better")
+    for path, condition in conditions_in(document):
+        yield from _form(document, condition, path)
+        if path[0] == "caps":
+            yield from _directed(document, condition, path, "worse")
+        elif path[0] == "bands":
+            yield from _directed(document, condition, path, "better")
+        else:
+            yield from _undirected(document, condition, path)
+
+
+def _undirected(document: SchemeDocument, condition: Condition, path: Path) -> Iterator[Finding]:
+    for leaf, here, _ in leaves(condition, path):
+        if direction(document, leaf) != "neutral":
+            yield (
+                (*here, "quantity"),
+                f"不予评价的条件取决于“{leaf.quantity}”，违法失信的药店会因此免于评价。",
+                "改写为封顶（caps）；不予评价只看年限、状态、连锁或导入的数值。",
+            )
 
 
 def direction(document: SchemeDocument, leaf: Condition) -> Direction:

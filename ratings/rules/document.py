@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ratings.rules.columns import WHOLE
+from ratings.rules.columns import POINT, WHOLE
 from ratings.rules.conditions import Condition
 from ratings.rules.exact import Rounding
 from ratings.rules.fields import Day, Fixed, Ident, Part, Percent, Text, Weight, Whole
@@ -47,7 +47,7 @@ class Score(Part):
         Rounding,
         Field(description="half_up 四舍五入；half_even 四舍六入五成双；down 舍去；up 进位"),
     ]
-    weights_sum: Annotated[Weight, Field(description="各分项权重之和")] = WHOLE
+    weights_sum: Annotated[Weight, Field(description="各分项权重之和，不写即为 1")] = WHOLE
     clause: Clause
 
 
@@ -59,8 +59,21 @@ class Component(Part):
     base_score: Annotated[Fixed, Field(description="基础分")]
     floor: Annotated[Fixed, Field(description="下限")]
     ceiling: Annotated[Fixed, Field(description="上限")]
-    weight: Annotated[Weight, Field(description="权重")] = WHOLE
+    weight: Annotated[Weight, Field(description="权重，不写即为 1")] = WHOLE
     clause: Clause
+
+
+class MeasureTerm(Part):
+    """An imported value that the scheme reads; a flag is one from 0 to 1."""
+
+    key: Annotated[Ident, Field(description="导入数值的键")]
+    title: Annotated[Text, Field(description="名称")]
+    min: Annotated[Fixed, Field(description="数值应不小于")]
+    max: Annotated[Fixed, Field(description="数值应不大于")]
+
+    @property
+    def is_flag(self) -> bool:
+        return (self.min, self.max) == (0, POINT)
 
 
 class Eligibility(Part):
@@ -160,6 +173,7 @@ class SchemeDocument(Part):
     score: Annotated[Score, Field(description="信用分")]
     components: Annotated[tuple[Component, ...], Field(min_length=1, description="分项")]
     indicators: Annotated[tuple[Indicator, ...], Field(min_length=1, description="指标")]
+    measures: Annotated[tuple[MeasureTerm, ...], Field(description="用到的导入数值")] = ()
     eligibility: Annotated[tuple[Eligibility, ...], Field(description="不予评价的情形")] = ()
     caps: Annotated[tuple[Cap, ...], Field(max_length=62, description="等级上限")] = ()
     bands: Annotated[Bands, Field(description="等级的划分")]

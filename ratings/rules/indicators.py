@@ -157,7 +157,7 @@ class GrowthIndicator(IndicatorBase):
         Literal["none", "district", "city"],
         Field(description="比较对象：none 不比较；district 同区县；city 本次评价的全部药店"),
     ]
-    min_group: Annotated[Whole, Field(description="可比药店少于此数时，改用全部药店的中位数")] = 1
+    min_group: Annotated[Whole, Field(description="可比药店少于此数时，改用全部药店的中位数，不写即为 1")] = 1
     median_of_even: Annotated[
         Literal["lower", "upper", "mean"],
         Field(description="个数为偶数时的中位数：居中两数的较小者、较大者或平均数"),
@@ -180,8 +180,6 @@ class MeasureIndicator(IndicatorBase):
 
     kind: Literal["measure"]
     measure: Annotated[Ident, Field(description="导入数值的键")]
-    min: Annotated[Fixed, Field(description="数值应不小于")]
-    max: Annotated[Fixed, Field(description="数值应不大于")]
     if_missing: Annotated[
         Literal["points", "not_rated", "error"],
         Field(description="数值缺失时：points 按 missing_points 计分；not_rated 不予评价；error 停止评价"),
@@ -189,7 +187,7 @@ class MeasureIndicator(IndicatorBase):
     missing_points: Annotated[Fixed | None, Field(description="数值缺失时的分值")] = None
     points_per_unit: Annotated[Fixed | None, Field(description="每一单位的分值")] = None
     brackets: Annotated[tuple[Bracket, ...], Field(description="按数值分档，取达到的最高一档")] = ()
-    otherwise: Annotated[Fixed, Field(description="未达到任何一档时的分值")] = 0
+    otherwise: Annotated[Fixed, Field(description="未达到任何一档时的分值，不写即为 0")] = 0
 
 
 Indicator = Annotated[

@@ -11,7 +11,7 @@ import numpy as np
 from ratings.rules.bands import apply_caps, band_grades, cut_points
 from ratings.rules.columns import POINT, WHOLE, Bool, Int64, Signals
 from ratings.rules.days import whole_months
-from ratings.rules.exact import Rounding, divide, to_step
+from ratings.rules.exact import Rounding, decimal_text, divide, to_step
 from ratings.rules.facts import EventPoints, bracket_points, event_points, total_by_owner
 from ratings.rules.growth import COMPARED, NO_PEERS, growth_points, measure_growth
 from ratings.rules.indicators import (
@@ -146,11 +146,11 @@ class _Work:
                 self.state[absent] = number
             elif indicator.if_missing == "error":
                 faults += self._told(absent, f"缺少数值“{indicator.title}”（{indicator.measure}）")
-            wrong = present & ((value < indicator.min) | (value > indicator.max))
-            faults += self._told(
-                wrong & (self.state == RATED),
-                f"数值“{indicator.title}”（{indicator.measure}）超出规则写明的范围",
-            )
+        for term in self.scheme.document.measures:
+            value, present = self.measure(term.key)
+            wrong = present & ((value < term.min) | (value > term.max)) & (self.state == RATED)
+            low, high = decimal_text(term.min), decimal_text(term.max)
+            faults += self._told(wrong, f"数值“{term.title}”（{term.key}）不在 {low} 至 {high} 之间")
         for cap in self.scheme.document.caps:
             if cap.limit_measure is None:
                 continue

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path as FilePath
 
 from ratings.rules.bound_checks import check_bands, check_grades, check_header, check_score
-from ratings.rules.checks import Finding, check_indicators, check_names
+from ratings.rules.checks import Finding, check_indicators, check_measures, check_names, conditions_in
 from ratings.rules.condition_checks import check_conditions
 from ratings.rules.conditions import Condition, leaves
 from ratings.rules.document import Grade, SchemeDocument
@@ -26,6 +26,7 @@ _CHECKS = (
     check_header,
     check_score,
     check_names,
+    check_measures,
     check_indicators,
     check_conditions,
     check_grades,
@@ -139,23 +140,14 @@ def shipped_schemes() -> dict[str, FilePath]:
 
 def conditions_of(scheme: Scheme) -> Iterator[Condition]:
     """Every comparison that the scheme makes, wherever it stands."""
-    document = scheme.document
-    wholes = [
-        *(rule.when for rule in document.eligibility),
-        *(cap.when for cap in document.caps),
-        *(band.also for band in document.bands.rows if band.also is not None),
-    ]
-    for whole in wholes:
-        for leaf, _, _ in leaves(whole):
+    for path, whole in conditions_in(scheme.document):
+        for leaf, _, _ in leaves(whole, path):
             yield leaf
 
 
 def required_measures(scheme: Scheme) -> frozenset[str]:
     """Keys of every imported value that the scheme reads."""
-    keys = {leaf.family[1] for leaf in conditions_of(scheme) if leaf.family[0] == "measure"}
-    keys |= {part.measure for part in scheme.indicators if isinstance(part, MeasureIndicator)}
-    keys |= {cap.limit_measure for cap in scheme.document.caps if cap.limit_measure is not None}
-    return frozenset(keys)
+    return frozenset(term.key for term in scheme.document.measures)
 
 
 def needs_payments(scheme: Scheme) -> bool:
