@@ -36,7 +36,7 @@ Progress = Callable[[str], None]
 _LOCK = 33_060_001
 #: Fact tables: model, name in City, kind of import, columns of their own.
 _FACTS: tuple[tuple[type[Fact], str, str, tuple[str, ...]], ...] = (
-    (ServiceStatus, "statuses", "statuses", ("status", "occurred_on", "decided_on", "document_no")),
+    (ServiceStatus, "statuses", "service_status", ("status", "occurred_on", "decided_on", "document_no")),
     (
         Violation,
         "violations",
