@@ -10,7 +10,10 @@ import tempfile
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
+
+from creditsys.admin_site import UNFOLD  # noqa: F401 -- a setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -163,6 +166,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {
+    "rate the period that is due": {"task": "ratings.rate_due_period", "schedule": crontab(hour=3, minute=0)},
+}
 # A run of a national set takes minutes; a task is given back only after this time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 
@@ -176,6 +182,10 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 # The city that this installation serves, and the scheme that rates it.
 CITY_NAME = env.str("CITY_NAME", default="绍兴市")
 DEFAULT_SCHEME = env.str("DEFAULT_SCHEME", default="shaoxing-style")
+# How long the periods are that are rated by themselves once due: 1, 3, 6 or 12 months.
+RATING_PERIOD_MONTHS = env.int("RATING_PERIOD_MONTHS", default=6)
+if RATING_PERIOD_MONTHS not in {1, 3, 6, 12}:
+    raise ImproperlyConfigured(f"RATING_PERIOD_MONTHS is {RATING_PERIOD_MONTHS}: use 1, 3, 6 or 12.")
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -3,11 +3,14 @@
 from datetime import datetime
 
 from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
 
 from ratings.models import District, SchemeVersion
 from ratings.rules.periods import Period
-from ratings.services.audit import Actor
-from ratings.services.runs import RunInProgress, start_run
+from ratings.services.audit import SYSTEM, Actor
+from ratings.services.runs import RunInProgress, default_cutoff, start_run
+from ratings.services.schemes import scheme_in_force
 
 
 @shared_task(name="ratings.rate_period")
@@ -34,3 +37,18 @@ def rate_period(
     except RunInProgress:
         return None
     return run.pk
+
+
+@shared_task(name="ratings.rate_due_period")
+def rate_due_period() -> int | None:
+    """Rate the latest period that has ended, once its scheme's days for recording are over.
+
+    Run daily by beat; a period rated already is left as it is. The run's id, None when it is
+    too early.
+    """
+    period = Period.ended_before(timezone.localdate(), settings.RATING_PERIOD_MONTHS)
+    scheme = scheme_in_force(settings.DEFAULT_SCHEME, period.last)
+    cutoff = default_cutoff(period, scheme)
+    if cutoff > timezone.now():
+        return None
+    return rate_period(period.code, scheme.pk, cutoff.isoformat(), None, SYSTEM.name)

@@ -37,6 +37,15 @@ class Period:
             month, months = 1, 12
         return cls(found[0], date(year, month, 1), months)
 
+    @classmethod
+    def ended_before(cls, day: date, months: int) -> "Period":
+        """The latest period of 1, 3, 6 or 12 ``months`` that ended before ``day``."""
+        number = (day.month - 1) // months
+        year, number = (day.year, number) if number else (day.year - 1, 12 // months)
+        return cls.parse(
+            {12: f"{year}", 6: f"{year}H{number}", 3: f"{year}Q{number}"}.get(months, f"{year}-{number:02d}")
+        )
+
     @property
     def last(self) -> date:
         """The last day; every age and tenure is reckoned to it."""

@@ -1,0 +1,120 @@
+"""The look and the menu of the admin (django-unfold's settings)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _may_view(model: str) -> Callable[[HttpRequest], bool]:
+    """Shows a menu entry to those who may see the model."""
+    return lambda request: request.user.has_perm(f"ratings.view_{model}")
+
+
+def _superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_superuser)  # type: ignore[union-attr]
+
+
+def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:ratings_{model}_changelist"),
+        "permission": _may_view(model),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "医保定点药店信用评价",
+    "SITE_HEADER": "医保定点药店信用评价",
+    "SITE_SUBHEADER": "监管端",
+    "SITE_SYMBOL": "verified",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "THEME": "light",
+    "BORDER_RADIUS": "6px",
+    "DASHBOARD_CALLBACK": "ratings.admin.dashboard.context",
+    "STYLES": [lambda request: static("creditsys/admin.css")],
+    "COLORS": {
+        "primary": {
+            "50": "#eff6fb",
+            "100": "#dbeaf5",
+            "200": "#bcd7ea",
+            "300": "#8dbcda",
+            "400": "#5598c4",
+            "500": "#317cac",
+            "600": "#1f6391",
+            "700": "#1a4f76",
+            "800": "#194463",
+            "900": "#193953",
+            "950": "#112537",
+        },
+        "font": {
+            "subtle-light": "var(--color-base-600)",
+            "default-light": "var(--color-base-700)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "",
+                "items": [{"title": "工作台", "icon": "home", "link": reverse_lazy("admin:index")}],
+            },
+            {
+                "title": "评价",
+                "items": [
+                    _entry("评价结果", "grade", "rating"),
+                    _entry("评价批次", "calculate", "ratingrun"),
+                    _entry("评价规则", "rule", "schemeversion"),
+                ],
+            },
+            {
+                "title": "事实",
+                "items": [
+                    _entry("违法违规", "gavel", "violation"),
+                    _entry("举报投诉", "campaign", "complaint"),
+                    _entry("月度基金支付", "payments", "fundpayment"),
+                    _entry("外部指标值", "speed", "measurevalue"),
+                    _entry("服务状态", "toggle_on", "servicestatus"),
+                    _entry("导入批次", "upload_file", "importbatch"),
+                ],
+            },
+            {
+                "title": "登记",
+                "items": [
+                    _entry("定点零售药店", "local_pharmacy", "pharmacy"),
+                    _entry("企业", "business", "enterprise"),
+                    _entry("区县", "map", "district"),
+                ],
+            },
+            {
+                "title": "管理",
+                "items": [
+                    _entry("操作记录", "history", "auditevent"),
+                    {
+                        "title": "用户",
+                        "icon": "person",
+                        "link": reverse_lazy("admin:auth_user_changelist"),
+                        "permission": _superuser,
+                    },
+                    {
+                        "title": "用户组",
+                        "icon": "group",
+                        "link": reverse_lazy("admin:auth_group_changelist"),
+                        "permission": _superuser,
+                    },
+                    {
+                        "title": "管辖范围",
+                        "icon": "pin_drop",
+                        "link": reverse_lazy("admin:ratings_staffscope_changelist"),
+                        "permission": _superuser,
+                    },
+                ],
+            },
+        ],
+    },
+}

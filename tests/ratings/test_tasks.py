@@ -1,0 +1,47 @@
+"""The daily task rates what is due, once."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from ratings.models import RatingRun
+from ratings.rules.periods import Period
+from ratings.services.runs import default_cutoff
+from ratings.tasks import rate_due_period
+from tests.ratings.services.test_runs import scheme_in_force, small_city
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "code"),
+    [
+        (date(2026, 1, 1), 12, "2025"),
+        (date(2026, 12, 31), 12, "2025"),
+        (date(2026, 6, 30), 6, "2025H2"),
+        (date(2026, 7, 1), 6, "2026H1"),
+        (date(2026, 3, 31), 3, "2025Q4"),
+        (date(2026, 4, 1), 3, "2026Q1"),
+        (date(2026, 1, 31), 1, "2025-12"),
+        (date(2026, 2, 1), 1, "2026-01"),
+    ],
+)
+def test_the_latest_period_that_ended(day: date, months: int, code: str) -> None:
+    period = Period.ended_before(day, months)
+    assert period == Period.parse(code)
+    assert period.last < day
+
+
+@pytest.mark.django_db
+def test_rated_from_the_cutoff_on_and_only_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RATING_PERIOD_MONTHS = 6
+    small_city()
+    cutoff = default_cutoff(Period.parse("2025H2"), scheme_in_force())
+    now = [datetime(2026, 1, 10, tzinfo=UTC)]
+
+    monkeypatch.setattr(timezone, "now", lambda: now[0])
+    assert rate_due_period() is None
+    now[0] = cutoff
+    first = rate_due_period()
+    assert first == rate_due_period() == RatingRun.objects.get().pk
+    assert (RatingRun.objects.get().started_by, RatingRun.objects.get().period) == ("系统", "2025H2")
