@@ -1,0 +1,5 @@
+"""The regulator's admin: thin pages over services. Importing the modules registers them."""
+
+from ratings.admin import audit, facts, imports, registry, results, runs, schemes, staff
+
+__all__ = ["audit", "facts", "imports", "registry", "results", "runs", "schemes", "staff"]

@@ -1,0 +1,74 @@
+"""The audit record: who did what, when, from where and why. Read only."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from ratings.admin import show
+from ratings.admin.base import ReadOnlyAdmin
+from ratings.admin.exports import ExportAdmin
+from ratings.admin.scope import visible
+from ratings.models import AuditEvent
+
+#: Actions offered for choice are those of so many latest events.
+_RECENT = 2000
+
+
+class ActionFilter(DropdownFilter):
+    """By action, of those seen lately."""
+
+    title = "操作"
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        recent = visible(request, AuditEvent.objects.all()).order_by("-id").values("action")[:_RECENT]
+        rows = AuditEvent.objects.filter(action__in=recent).order_by().values_list("action", flat=True)
+        return [(name, name) for name in sorted(rows.distinct())]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ExportAdmin, ReadOnlyAdmin):
+    """Who may see: the view permission; all events for the whole city, else one's own."""
+
+    list_display = ("when", "actor", "action", "subject_name", "reason", "address")
+    list_filter = (ActionFilter, ("at", RangeDateTimeFilter))
+    list_filter_submit = True
+    search_fields = ("actor", "subject", "reason")
+    search_help_text = "经办人、对象或理由"
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = ("when", "actor", "action", "subject_name", "reason", "address", "detail_text")
+    readonly_fields = ("when", "subject_name", "detail_text")
+    export_columns = (
+        ("时间", lambda row: row.at),
+        ("经办人", lambda row: row.actor),
+        ("操作", lambda row: row.action),
+        ("对象", lambda row: row.subject),
+        ("理由", lambda row: row.reason),
+        ("来源地址", lambda row: row.address),
+        ("详情", lambda row: json.dumps(row.detail, ensure_ascii=False)),
+    )
+
+    @display(description="时间", ordering="id")
+    def when(self, row: AuditEvent) -> str:
+        return show.moment(row.at)
+
+    @display(description="对象")
+    def subject_name(self, row: AuditEvent) -> str:
+        return show.subject_name(row.subject)
+
+    @display(description="详情")
+    def detail_text(self, row: AuditEvent) -> SafeString:
+        return format_html(
+            '<pre class="cs-pre">{}</pre>', json.dumps(row.detail, ensure_ascii=False, indent=2)
+        )

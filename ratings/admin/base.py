@@ -1,0 +1,141 @@
+"""What all pages of the regulator's admin share: scope, no deletion, cheap lists."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
+
+from ratings.admin.paging import CappedPaginator
+from ratings.admin.scope import visible
+from ratings.services.errors import Refused
+
+
+class ScopedAdmin(ModelAdmin):
+    """Shows what the user's scope allows and deletes nothing.
+
+    Who may see a page: active staff with the model's view permission, and of its rows only
+    those that :func:`ratings.admin.scope.visible` leaves. All else is a 403 or a 404.
+    """
+
+    actions = None
+    paginator = CappedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+    list_fullwidth = True
+    #: extra context for the page of one row, drawn after its fields
+    change_form_after_template: str | None = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return visible(request, super().get_queryset(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        raise Http404("没有这条记录，或者它不在您的管辖范围内。")
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        """Only rows that the user may see can be chosen."""
+        kwargs.setdefault("queryset", visible(request, db_field.remote_field.model._default_manager.all()))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs.setdefault("queryset", visible(request, db_field.remote_field.model._default_manager.all()))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form; what a service refuses while saving comes back as a message."""
+        context = {"show_save_and_add_another": object_id is None, **(extra_context or {})}
+        try:
+            return super().changeform_view(request, object_id, form_url, context)
+        except (Refused, ValidationError) as refused:
+            texts = refused.messages if isinstance(refused, ValidationError) else [str(refused)]
+            for text in texts:
+                messages.error(request, f"未保存：{text}")
+            return HttpResponseRedirect(request.get_full_path())
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        obj = kwargs.get("obj") or context.get("original")
+        if obj is not None:
+            context.update(self.page_context(request, obj))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What ``change_form_after_template`` draws for this row."""
+        return {}
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What was done to a row stands in the audit record, not in Django's log."""
+        raise Http404
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """The service has put the act on record."""
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """The service has put the act on record."""
+
+    def own_paths(self, *paths: tuple[str, Callable[..., HttpResponse], str]) -> list[URLPattern]:
+        """Pages of this admin beside Django's own: (path, view, name), for signed-in staff."""
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path(route, self.admin_site.admin_view(view), name=f"{prefix}_{name}")
+            for route, view, name in paths
+        ]
+
+    def visible_or_404(self, request: HttpRequest, object_id: object) -> Any:
+        """The row with this key. 403 without the view permission, 404 outside the scope."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = self.get_object(request, str(object_id))
+        if obj is None:
+            raise Http404("没有这条记录，或者它不在您的管辖范围内。")
+        return obj
+
+    def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
+        """A page of its own inside the admin's frame."""
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        return TemplateResponse(
+            request,
+            template,
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": title,
+                "list_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+                **context,
+            },
+        )
+
+
+class ReadOnlyAdmin(ScopedAdmin):
+    """For what is computed or kept by the system: seen, never written by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def same_row(target: Model, saved: Model) -> None:
+    """Make the form's unsaved instance stand for the row that a service has saved."""
+    target.__dict__.update({key: value for key, value in saved.__dict__.items() if key != "_state"})
+    target._state.adding = False
+    target._state.db = saved._state.db

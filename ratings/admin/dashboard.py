@@ -1,0 +1,94 @@
+"""The start page: latest grades in the user's scope, batches that wait, common tasks."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from ratings.admin import show
+from ratings.admin.grades import run_scope
+from ratings.admin.rating_filters import finished_runs
+from ratings.admin.run_figures import distribution
+from ratings.admin.scope import districts_of, visible
+from ratings.models import District, ImportBatch, Pharmacy, Rating, RatingRun
+
+_PERIODS = 2
+_WAITING = 5
+
+
+def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
+    """Adds what ``admin/index.html`` draws; each part only for those who may see it."""
+    user = request.user
+    page["title"] = "工作台"
+    page["scope"] = _scope(request)
+    page["tasks"] = _tasks(request)
+    if user.has_perm("ratings.view_rating"):
+        page["latest"] = _latest(request)
+    if user.has_perm("ratings.view_pharmacy"):
+        page["pharmacies"] = show.number(visible(request, Pharmacy.objects.all()).count())
+    if user.has_perm("ratings.view_importbatch"):
+        page["waiting"] = _waiting(request)
+    if user.has_perm("ratings.view_ratingrun"):
+        page["unfinished"] = [
+            {
+                "url": show.change_url(run),
+                "text": f"{show.period_label(run.period)} {run_scope(run)}",
+                "run": run,
+            }
+            for run in visible(request, RatingRun.objects.exclude(state=RatingRun.State.DONE)).select_related(
+                "district"
+            )[:_WAITING]
+        ]
+    return page
+
+
+def _scope(request: HttpRequest) -> str:
+    districts = districts_of(request.user)
+    if districts is None:
+        return "全市"
+    names = District.objects.filter(code__in=districts).values_list("name", flat=True)
+    return "、".join(names) or "未设管辖范围：请联系系统管理员"
+
+
+def _latest(request: HttpRequest) -> list[dict[str, Any]]:
+    """The newest run of each of the latest periods."""
+    newest: dict[str, RatingRun] = {}
+    for run in finished_runs(request):
+        newest.setdefault(run.period, run)
+    return [
+        {
+            "title": f"{show.period_label(run.period)}（{run_scope(run)}，{run.scheme}）",
+            "distribution": distribution(run, districts_of(request.user)),
+            "ratings_url": show.list_url(Rating, run=run.pk),
+        }
+        for run in list(newest.values())[:_PERIODS]
+    ]
+
+
+def _waiting(request: HttpRequest) -> list[dict[str, Any]]:
+    batches = visible(request, ImportBatch.objects.filter(state=ImportBatch.State.CHECKED)).defer("problems")
+    return [
+        {
+            "url": show.change_url(batch),
+            "name": batch.file_name,
+            "text": f"新增 {batch.added:,}，更新 {batch.changed:,}，拒收 {batch.refused:,}",
+            "when": show.moment(batch.uploaded_at),
+        }
+        for batch in batches[:_WAITING]
+    ]
+
+
+def _tasks(request: HttpRequest) -> list[tuple[str, str]]:
+    wanted = (
+        ("导入文件", "ratings_importbatch_upload", "add_importbatch"),
+        ("录入违法违规", "ratings_violation_add", "add_violation"),
+        ("录入举报投诉", "ratings_complaint_add", "add_complaint"),
+        ("开始评价", "ratings_ratingrun_start", "add_ratingrun"),
+        ("查找药店", "ratings_pharmacy_changelist", "view_pharmacy"),
+        ("评价结果", "ratings_rating_changelist", "view_rating"),
+    )
+    return [
+        (title, reverse(f"admin:{name}"))
+        for title, name, permission in wanted
+        if request.user.has_perm(f"ratings.{permission}")
+    ]

@@ -1,0 +1,55 @@
+"""Grades of stored ratings in words, from the scheme that gave them."""
+
+from django.utils.safestring import SafeString
+
+from ratings.admin.show import grade_badge
+from ratings.models import Rating, RatingRun, SchemeVersion
+from ratings.rules import Scheme
+from ratings.services.errors import Refused
+from ratings.services.schemes import parsed
+
+
+def readable(scheme: SchemeVersion) -> Scheme | None:
+    """The scheme's rules, None when the stored document cannot be read."""
+    try:
+        return parsed(scheme)
+    except Refused:
+        return None
+
+
+def grade_names(scheme: SchemeVersion) -> list[tuple[str, str]]:
+    """(name, label) of the scheme's grades, best first."""
+    rules = readable(scheme)
+    return [(grade.name, grade.label) for grade in rules.document.grades] if rules else []
+
+
+def rating_badge(rating: Rating) -> SafeString:
+    """The rating's grade; needs ``run__scheme``."""
+    return grade_badge(rating.grade, grade_names(rating.run.scheme))
+
+
+def plain_grade(rating: Rating) -> str:
+    """The grade's name, for exports; needs ``run__scheme``."""
+    names = grade_names(rating.run.scheme)
+    return names[rating.grade][0] if 0 <= rating.grade < len(names) else "不予评级"
+
+
+def reason_not_rated(rating: Rating) -> str:
+    """Why there is no grade, "" when there is one."""
+    rules = readable(rating.run.scheme)
+    if rating.state == 0 or rules is None or rating.state > len(rules.reasons):
+        return ""
+    return rules.reasons[rating.state - 1].title
+
+
+def caps_struck(rating: Rating) -> list[str]:
+    """Titles of the limits that held the grade down."""
+    rules = readable(rating.run.scheme)
+    if rules is None or not rating.caps:
+        return []
+    return [cap.title for number, cap in enumerate(rules.document.caps) if rating.caps >> number & 1]
+
+
+def run_scope(run: RatingRun) -> str:
+    """The district of a run, or the city; needs ``district``."""
+    return run.district.name if run.district else "全市"

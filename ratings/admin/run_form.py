@@ -1,0 +1,121 @@
+"""The form that starts a rating run."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from ratings.admin.scope import sees_whole_city, visible
+from ratings.models import District, SchemeVersion
+from ratings.rules.periods import Period, add_months
+from ratings.services.errors import Refused
+from ratings.services.runs import check_run, default_cutoff
+
+RULE, NOW, GIVEN = "rule", "now", "given"
+
+
+def ended_periods(today: date) -> list[Period]:
+    """Periods that have ended, newest first: 3 years, 4 half-years, 6 quarters, 12 months."""
+    found: list[Period] = []
+    for months, kept in ((12, 3), (6, 4), (3, 6), (1, 12)):
+        first = date(today.year, 1, 1)
+        while add_months(first, months) <= today:
+            first = add_months(first, months)
+        for back in range(1, kept + 1):
+            start = add_months(first, -months * back)
+            found.append(Period.parse(_code(start, months)))
+    return found
+
+
+def _code(first: date, months: int) -> str:
+    if months == 12:
+        return f"{first.year}"
+    if months == 6:
+        return f"{first.year}H{first.month // 6 + 1}"
+    if months == 3:
+        return f"{first.year}Q{first.month // 3 + 1}"
+    return f"{first.year}-{first.month:02d}"
+
+
+class SchemeChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: SchemeVersion) -> str:  # type: ignore[override]
+        return f"{obj.title} 第 {obj.version} 版（{obj.key}，{obj.effective_on:%Y年%m月%d日}起施行）"
+
+
+class RunForm(forms.Form):
+    """Period, scheme version, cutoff and district; :meth:`clean` reckons the exact cutoff."""
+
+    period = forms.ChoiceField(label="评价周期", widget=UnfoldAdminSelectWidget())
+    scheme = SchemeChoice(
+        label="评价规则",
+        queryset=SchemeVersion.objects.none(),
+        empty_label=None,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="只列已启用的版本",
+    )
+    cutoff_kind = forms.ChoiceField(
+        label="数据截止时间",
+        choices=((RULE, "按规则规定"), (NOW, "此刻"), (GIVEN, "另行指定")),
+        initial=RULE,
+        widget=UnfoldAdminRadioSelectWidget(),
+        help_text="此时间及以前记录、且未作废的事实计入评价",
+    )
+    cutoff = forms.DateTimeField(
+        label="指定的截止时间",
+        required=False,
+        input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%d"],
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "2026-01-31 18:00"}),
+        help_text="仅在选择“另行指定”时填写",
+    )
+    district = forms.ModelChoiceField(
+        label="范围", queryset=District.objects.none(), required=False, widget=UnfoldAdminSelectWidget()
+    )
+
+    def __init__(self, request: HttpRequest, data: Any = None) -> None:
+        super().__init__(data, initial={"period": request.GET.get("period")})
+        self.fields["period"].choices = [  # type: ignore[attr-defined]
+            (period.code, f"{period.label}（{period.code}）")
+            for period in ended_periods(timezone.localdate())
+        ]
+        schemes: QuerySet[SchemeVersion] = visible(
+            request, SchemeVersion.objects.filter(activated_at__isnull=False)
+        )
+        self.fields["scheme"].queryset = schemes  # type: ignore[attr-defined]
+        default = schemes.filter(key=settings.DEFAULT_SCHEME).first()
+        self.fields["scheme"].initial = default.pk if default else None
+        field = self.fields["district"]
+        field.queryset = visible(request, District.objects.all())  # type: ignore[attr-defined]
+        whole_city = sees_whole_city(request)
+        field.required = not whole_city
+        field.empty_label = "全市" if whole_city else None  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        scheme, code = cleaned.get("scheme"), cleaned.get("period")
+        if scheme is None or not code:
+            return cleaned
+        cleaned["period"] = period = Period.parse(code)
+        kind = cleaned.get("cutoff_kind")
+        try:
+            if kind == GIVEN and not cleaned.get("cutoff"):
+                if "cutoff" not in self.errors:
+                    self.add_error("cutoff", "请填写截止时间，如 2026-01-31 18:00。")
+                return cleaned
+            cutoff: datetime = (
+                default_cutoff(period, scheme)
+                if kind == RULE
+                else timezone.now()
+                if kind == NOW
+                else cleaned["cutoff"]
+            )
+            check_run(period, scheme, cutoff)
+        except Refused as refused:
+            self.add_error(None, str(refused))
+            return cleaned
+        cleaned["cutoff"] = cutoff
+        return cleaned

@@ -1,0 +1,163 @@
+"""How values look in the admin: money in yuan, points as decimals, grades with shape and text."""
+
+import functools
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.apps import apps
+from django.db.models import Model
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString, mark_safe
+
+from ratings.rules.exact import decimal_text
+from ratings.rules.periods import Period
+
+#: Outlines in a 24 by 24 box, best grade first; the worst grade always has the last one.
+_SHAPES: Final = (
+    '<circle cx="12" cy="12" r="11"/>',
+    '<rect x="1.5" y="1.5" width="21" height="21" rx="4"/>',
+    '<path d="M6.5 1.5h11L23 12l-5.5 10.5h-11L1 12z"/>',
+    '<path d="M12 .8 23.2 12 12 23.2 .8 12z"/>',
+)
+_WORST: Final = '<path d="M.5 1.5h23L12 23.5z"/>'
+_NOT_RATED: Final = '<path d="M2 10h20v4H2z"/>'
+
+
+def yuan(fen: int | None) -> str:
+    """Fen as yuan: ``12,345.60 元``."""
+    if fen is None:
+        return "—"
+    sign = "-" if fen < 0 else ""
+    whole, rest = divmod(abs(fen), 100)
+    return f"{sign}{whole:,}.{rest:02d} 元"
+
+
+def yuan_number(fen: int) -> Decimal:
+    """Fen as an exact number of yuan, for exports."""
+    return Decimal(fen).scaleb(-2)
+
+
+def points_number(thousandths: int) -> Decimal:
+    """Thousandths of a point as an exact number, for exports."""
+    return Decimal(thousandths).scaleb(-3)
+
+
+def points(thousandths: int) -> str:
+    """Thousandths of a point as a decimal number."""
+    return decimal_text(thousandths)
+
+
+def number(value: int) -> str:
+    """A count with thousands separators."""
+    return f"{value:,}"
+
+
+def day(value: date | None) -> str:
+    """``2025年7月1日``."""
+    return formats.date_format(value, "Y年n月j日") if value else "—"
+
+
+def moment(value: datetime | None) -> str:
+    """``2025年7月1日 09:30``, in the clock of Asia/Shanghai."""
+    return formats.date_format(timezone.localtime(value), "Y年n月j日 H:i") if value else "—"
+
+
+def month(value: date) -> str:
+    """``2025年7月``."""
+    return f"{value.year}年{value.month}月"
+
+
+def period_label(code: str) -> str:
+    """``2025年上半年`` for ``2025H1``; an unreadable code as it stands."""
+    try:
+        return Period.parse(code).label
+    except ValueError:
+        return code
+
+
+def change_url(instance: Model) -> str:
+    """The admin page of a saved row."""
+    return row_url(type(instance), instance.pk)
+
+
+def row_url(model: type[Model], pk: object) -> str:
+    """The admin page of the row with this key."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=(pk,))
+
+
+def list_url(model: type[Model], **lookups: object) -> str:
+    """The admin list of a model, filtered."""
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return f"{url}?{urlencode(lookups)}" if lookups else url
+
+
+def link(url: str, text: object) -> SafeString:
+    """A link; both parts are escaped."""
+    return format_html('<a class="cs-link" href="{}">{}</a>', url, text)
+
+
+def badge(kind: str, text: object) -> SafeString:
+    """A short remark in a frame; ``kind`` is good, warn, bad or plain."""
+    return format_html('<span class="cs-badge cs-{}">{}</span>', kind, text)
+
+
+def grade_colour(position: int, grades: int) -> str:
+    """The ending of the style class of a grade: none, 0 to 3, worst."""
+    if not 0 <= position < grades:
+        return "none"
+    return "worst" if position == grades - 1 else str(min(position, len(_SHAPES) - 1))
+
+
+def grade_badge(position: int, names: Sequence[tuple[str, str]]) -> SafeString:
+    """A grade as shape, letter and word. ``names`` are (name, label), best first; -1 = not rated."""
+    colour = grade_colour(position, len(names))
+    if colour == "none":
+        return _shape(colour, _NOT_RATED, "", "不予评级")
+    name, label = names[position]
+    shape = _WORST if colour == "worst" else _SHAPES[int(colour)]
+    inside = name if len(name) <= 2 else ""
+    return _shape(colour, shape, inside, label if inside else f"{name} {label}")
+
+
+def _shape(colour: str, shape: str, letter: str, text: str) -> SafeString:
+    height = 10.5 if colour == "worst" else 12.5
+    return format_html(
+        '<span class="cs-grade cs-grade-{}"><svg viewBox="0 0 24 24" aria-hidden="true">{}'
+        '<text x="12" y="{}">{}</text></svg><span class="cs-grade-letter">{}</span> {}</span>',
+        colour,
+        mark_safe(shape),  # noqa: S308 -- one of the constants above
+        height,
+        letter,
+        letter,
+        text,
+    )
+
+
+def table(
+    title: str, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, more: str = "", note: str = ""
+) -> dict[str, Any]:
+    """What ``ratings/admin/tables.html`` draws; ``more`` is the address of the whole list."""
+    return {"title": title, "headers": headers, "rows": rows, "more": more, "note": note}
+
+
+def subject_name(subject: str) -> str:
+    """The subject of an audit event for people: "violation:5" becomes "违法违规 #5"."""
+    name, colon, key = subject.partition(":")
+    label = _model_names().get(name.rpartition(".")[2])
+    if label is None:
+        return subject
+    return f"{label} #{key}" if colon else label
+
+
+@functools.cache
+def _model_names() -> dict[str, str]:
+    return {
+        model._meta.model_name: str(model._meta.verbose_name)
+        for model in apps.get_models()
+        if model._meta.model_name
+    }

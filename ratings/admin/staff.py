@@ -1,0 +1,196 @@
+"""Users, groups and their scopes. For superusers only: who grants rights has them all."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin, StackedInline
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+
+from ratings.models import District, StaffScope
+from ratings.services.audit import Actor, record
+
+_UNTOLD = {"password", "last_login"}
+
+
+class SuperuserAdmin(ModelAdmin):
+    """Seen and changed by superusers; nothing is deleted (users are made inactive)."""
+
+    actions = None
+    list_fullwidth = True
+
+    def _allowed(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)  # type: ignore[union-attr]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._allowed(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._allowed(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._allowed(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._allowed(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        raise Http404("没有这条记录。")
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        raise Http404
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """After the form and its inlines are saved, what changed goes on record."""
+        super().save_related(request, form, formsets, change)
+        fields = [name for name in form.changed_data if name not in _UNTOLD]
+        scopes = [formset.instance for formset in formsets if formset.has_changed()]
+        if scopes:
+            fields.append("管辖范围")
+        record(
+            "修改人员权限" if change else "新增人员权限",
+            form.instance,
+            by=Actor.of(request),
+            name=str(form.instance),
+            fields=fields,
+            after=_rights(form.instance),
+        )
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """The act stands in the audit record."""
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """The act stands in the audit record."""
+
+
+def _rights(instance: Model) -> dict[str, Any]:
+    """What a user or group may do, for the record."""
+    if isinstance(instance, User):
+        scope = StaffScope.objects.filter(user=instance).first()
+        return {
+            "active": instance.is_active,
+            "staff": instance.is_staff,
+            "superuser": instance.is_superuser,
+            "groups": sorted(instance.groups.values_list("name", flat=True)),
+            "permissions": sorted(instance.user_permissions.values_list("codename", flat=True)),
+            "whole_city": bool(scope and scope.whole_city),
+            "districts": sorted(scope.districts.values_list("code", flat=True)) if scope else [],
+        }
+    if isinstance(instance, Group):
+        return {"permissions": sorted(instance.permissions.values_list("codename", flat=True))}
+    if isinstance(instance, StaffScope):
+        return _rights(instance.user)
+    return {}
+
+
+class ScopeInline(StackedInline):
+    """The user's scope, on the user's page."""
+
+    model = StaffScope
+    can_delete = False
+    extra = 0
+    min_num = 1
+    max_num = 1
+    verbose_name = verbose_name_plural = "管辖范围"
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, SuperuserAdmin):
+    """Users with their scope."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "full_name", "scope_shown", "is_active", "is_staff", "is_superuser")
+    list_filter = ()
+    search_help_text = "用户名、姓名或邮箱"
+    filter_horizontal = ()
+    autocomplete_fields = ("groups",)
+    inlines = (ScopeInline,)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("个人信息", {"fields": ("last_name", "first_name", "email")}),
+        ("权限", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("日期", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2")}),)
+
+    def get_inlines(self, request: HttpRequest, obj: Model | None) -> tuple[type, ...]:
+        return (ScopeInline,) if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("scope").prefetch_related("scope__districts")
+
+    @display(description="姓名")
+    def full_name(self, row: User) -> str:
+        return f"{row.last_name}{row.first_name}" or "—"
+
+    @display(description="管辖范围")
+    def scope_shown(self, row: User) -> str:
+        if row.is_superuser:
+            return "全市（超级用户）"
+        scope: StaffScope | None = getattr(row, "scope", None)
+        if scope is None:
+            return "无"
+        return scope_text(scope)
+
+
+def scope_text(scope: StaffScope) -> str:
+    """A scope in words; prefetch ``districts``."""
+    if scope.whole_city:
+        return "全市"
+    return "、".join(district.name for district in scope.districts.all()) or "无"
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):
+    """Groups of permissions."""
+
+    list_display = ("name",)
+    filter_horizontal = ("permissions",)
+
+
+@admin.register(StaffScope)
+class StaffScopeAdmin(SuperuserAdmin):
+    """All scopes at a glance; each is also on its user's page."""
+
+    list_display = ("user", "districts_shown")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    search_help_text = "用户名"
+    autocomplete_fields = ("user",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).prefetch_related("districts")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("user",) if obj else ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple()
+        kwargs["queryset"] = District.objects.all()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    @display(description="管辖范围")
+    def districts_shown(self, row: StaffScope) -> str:
+        return scope_text(row)

@@ -1,0 +1,132 @@
+"""Files on their way in: kept between the upload and the dry run, and what their headers say."""
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from ratings.services.imports import Kind, UnreadableFile
+from ratings.services.imports.csv_source import CsvSource
+from ratings.services.imports.headers import find_layout, simplified
+from ratings.services.imports.parsing import clean
+from ratings.services.imports.sources import Source
+from ratings.services.imports.xlsx_source import XlsxSource
+
+#: Larger files go through ``manage.py import_facts``.
+MAX_UPLOAD = 200 * 1024 * 1024
+_KEPT_SECONDS = 24 * 3600
+_SESSION = "import_uploads"
+_SAMPLE_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that waits for its columns to be named; it belongs to the session that sent it."""
+
+    token: str
+    kind: str
+    name: str
+    sheet: str
+
+    @property
+    def path(self) -> Path:
+        return _folder() / self.token
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One column of the file: its header, sample cells, and the name of our column it seems to be."""
+
+    text: str
+    sample: str
+    guess: str
+
+
+def _folder() -> Path:
+    return Path(settings.MEDIA_ROOT) / "uploads"
+
+
+def keep_upload(request: HttpRequest, kind: str, name: str, sheet: str, chunks: Iterable[bytes]) -> Upload:
+    """Put the file aside; what was put aside a day ago goes."""
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in folder.iterdir():
+        if old.stat().st_mtime < time.time() - _KEPT_SECONDS:
+            old.unlink(missing_ok=True)
+    upload = Upload(secrets.token_hex(16), kind, name[:255], sheet[:100])
+    with upload.path.open("xb") as file:
+        upload.path.chmod(0o600)
+        for chunk in chunks:
+            file.write(chunk)
+    waiting = request.session.get(_SESSION, {})
+    waiting[upload.token] = [upload.kind, upload.name, upload.sheet]
+    request.session[_SESSION] = waiting
+    return upload
+
+
+def waiting_upload(request: HttpRequest, token: str) -> Upload | None:
+    """The upload of this session, None when it is not there (any more)."""
+    known = request.session.get(_SESSION, {}).get(token)
+    if known is None:
+        return None
+    upload = Upload(token, *known)
+    return upload if upload.path.exists() else None
+
+
+def forget_upload(request: HttpRequest, upload: Upload) -> None:
+    """Remove the file and the note of it."""
+    upload.path.unlink(missing_ok=True)
+    waiting = request.session.get(_SESSION, {})
+    waiting.pop(upload.token, None)
+    request.session[_SESSION] = waiting
+
+
+def headers_of(kind: Kind, upload: Upload) -> list[Header]:
+    """The columns of the file. Raises UnreadableFile when it is no table."""
+    source = _source(upload)
+    try:
+        rows = [(line, row) for head in source.heads() for line, row in head.rows]
+        try:
+            layout = find_layout(kind, source, {}, {})
+        except UnreadableFile:
+            line, header = max(
+                rows, key=lambda item: sum(1 for cell in item[1] if cell.strip()), default=(0, [])
+            )
+            guesses = _guesses(kind, header)
+        else:
+            line, header = layout.header_line, layout.headers
+            bound = {each.index: each.column.name for each in layout.bound}
+            guesses = [bound.get(place, "") for place in range(len(header))]
+    finally:
+        close = getattr(source, "close", None)
+        if close:
+            close()
+    if not any(cell.strip() for cell in header):
+        raise UnreadableFile("文件里没有表头。", "请核对文件，表头须在前 10 行之内。")
+    below = [row for number, row in rows if number > line][:_SAMPLE_ROWS]
+    return [
+        Header(clean(text), "；".join(row[place][:30] for row in below if place < len(row)), guess)
+        for place, (text, guess) in enumerate(zip(header, guesses, strict=True))
+        if text.strip()
+    ]
+
+
+def _guesses(kind: Kind, header: list[str]) -> list[str]:
+    names = {
+        simplified(name): column.name
+        for column in kind.columns
+        for name in (column.name, column.label, *column.aliases)
+    }
+    return [names.get(simplified(cell), "") for cell in header]
+
+
+def _source(upload: Upload) -> Source:
+    with upload.path.open("rb") as file:
+        start = file.read(4)
+    if start == b"PK\x03\x04":
+        return XlsxSource(upload.path, upload.sheet or None)
+    return CsvSource(upload.path)
