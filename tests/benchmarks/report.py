@@ -1,0 +1,25 @@
+"""Plain tables of what was measured."""
+
+from dataclasses import dataclass, field
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
+@dataclass
+class Table:
+    """A title and lines of (what, seconds, remark)."""
+
+    title: str
+    lines: list[tuple[str, float | None, str]] = field(default_factory=list)
+
+    def add(self, what: str, seconds: float | None, remark: str = "") -> None:
+        self.lines.append((what, seconds, remark))
+
+    def __str__(self) -> str:
+        shown = [self.title]
+        for what, seconds, remark in self.lines:
+            taken = "" if seconds is None else f"{seconds:9.3f} s"
+            shown.append(f"  {what:<26}{taken:>11}  {remark}")
+        return "\n".join(shown)
