@@ -20,6 +20,8 @@ HORIZON_MONTHS: Final = 60
 class Ahead:
     """What time alone brings, with no new facts; growth and peers held as they are.
 
+    Nothing is looked for where the grade is the best already.
+
     Days are the last days of months, None where nothing changes within the horizon.
     """
 
@@ -43,6 +45,8 @@ def ahead(
 ) -> Ahead:
     """Rates one pharmacy again at the end of each coming month until nothing more can be told."""
     rated = int(now.state[0]) == RATED
+    if rated and int(now.grade[0]) == 0:
+        return Ahead(None, None, {})
     struck = [number for number in range(62) if int(now.caps[0]) >> number & 1]
     ends: dict[int, date | None] = dict.fromkeys(struck)
     better_on: date | None = None
