@@ -19,14 +19,14 @@ from ratings.services.imports.errors import (
     UnknownKind,
     UnreadableFile,
 )
+from ratings.services.imports.job import Progress
 from ratings.services.imports.kinds import kind_named, kinds
+from ratings.services.imports.reports import problems_csv, template_csv
 from ratings.services.imports.service import (
-    Progress,
     accept_import,
     check_import,
     drop_import,
-    problems_csv,
-    template_csv,
+    import_file,
 )
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "accept_import",
     "check_import",
     "drop_import",
+    "import_file",
     "kind_named",
     "kinds",
     "problems_csv",

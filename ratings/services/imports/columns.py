@@ -85,6 +85,8 @@ class Kind:
     #: facts are versioned by voiding; registry rows are updated in place
     is_fact: bool = True
     check_row: RowCheck | None = None
+    #: comes in millions of rows: a file of new, good rows goes straight into the table
+    straight: bool = False
     #: columns that come all or none
     together: tuple[tuple[str, ...], ...] = ()
     help: str = ""

@@ -269,6 +269,7 @@ PAYMENTS = Kind(
         ),
     ),
     key=("pharmacy", "month"),
+    straight=True,
 )
 
 MEASURES = Kind(

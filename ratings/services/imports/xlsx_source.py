@@ -1,0 +1,174 @@
+"""XLSX workbooks, one sheet, streamed; guarded against archives that unpack to far too much."""
+
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from ratings.services.imports.errors import UnreadableFile
+from ratings.services.imports.sources import (
+    CHUNK_ROWS,
+    HEAD_ROWS,
+    MAX_CELL,
+    Chunk,
+    Head,
+    Source,
+    too_large,
+)
+
+_MIB = 1024**2
+#: Unpacked sizes: a sheet is streamed, shared texts and all other parts are held in memory.
+_MAX_SHEET = 2048 * _MIB
+_MAX_SHARED_STRINGS = 128 * _MIB
+_MAX_OTHER = 16 * _MIB
+_MAX_PARTS = 1_000
+#: Excel's own limit of rows.
+_MAX_ROWS = 1_048_576
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ParseError,
+    InvalidFileException,
+    KeyError,
+    ValueError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    OSError,
+    NotImplementedError,
+)
+_BROKEN = "XLSX 文件已损坏或不完整（可能在传输中被截断）。"
+_BROKEN_REMEDY = "请重新导出或重新传输；也可在 Excel 中打开后另存一次。"
+
+
+class XlsxSource(Source):
+    """One sheet of a workbook: the named one, or the first."""
+
+    short_rows_are_whole = True
+
+    def __init__(self, path: Path, sheet: str | None) -> None:
+        try:
+            _guard(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        except _DAMAGE as error:
+            raise UnreadableFile(_BROKEN, _BROKEN_REMEDY) from error
+        names = [worksheet.title for worksheet in self._book.worksheets]
+        if sheet is not None and sheet not in names:
+            raise UnreadableFile(f"工作簿里没有名为“{sheet}”的工作表。", f"现有工作表：{'、'.join(names)}。")
+        if not names:
+            raise UnreadableFile("工作簿里没有工作表。", "请核对文件。")
+        self._name = sheet if sheet is not None else names[0]
+        self._sheets = len(names)
+        self.epoch = self._book.epoch.date() if self._book.epoch else date(1899, 12, 30)
+
+    def described(self, head: Head) -> dict[str, str]:
+        return {"format": "XLSX", "sheet": self._name}
+
+    def close(self) -> None:
+        self._book.close()
+
+    def heads(self) -> list[Head]:
+        rows: list[tuple[int, list[str]]] = []
+        for number, row in enumerate(self._rows(), start=1):
+            if any(row):
+                rows.append((number, row))
+            if len(rows) >= HEAD_ROWS or number >= 10 * HEAD_ROWS:
+                break
+        return [Head(self._name, rows)]
+
+    def chunks(self, head: Head, skip: int) -> Iterator[Chunk]:
+        first = head.rows[skip - 1][0] + 1 if skip else 1
+        total = max(self._book[self._name].max_row or 0, 1)
+        lines: list[int] = []
+        rows: list[list[str]] = []
+        for number, row in enumerate(self._rows(), start=1):
+            if number > _MAX_ROWS:
+                raise too_large(f"工作表超过 {_MAX_ROWS} 行")
+            if number < first or not any(row):
+                continue
+            lines.append(number)
+            rows.append(row)
+            if len(rows) == CHUNK_ROWS:
+                yield Chunk(lines, rows, min(number / total, 1.0))
+                lines, rows = [], []
+        if rows:
+            yield Chunk(lines, rows, 1.0)
+
+    def _rows(self) -> Iterator[list[str]]:
+        sheet = self._book[self._name]
+        sheet.reset_dimensions()  # files often misstate them
+        values: Iterator[Iterable[Any]] = iter(sheet.iter_rows(values_only=True))
+        while True:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    row = next(values, None)
+                    if row is None:
+                        return
+                    cells = [as_text(value) for value in row]
+            except _DAMAGE as error:
+                raise UnreadableFile(_BROKEN, _BROKEN_REMEDY) from error
+            yield cells
+
+
+def as_text(value: object) -> str:
+    """A cell as text that parsing.py reads back exactly."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        if len(value) > MAX_CELL:
+            raise UnreadableFile(f"有单元格超过 {MAX_CELL} 个字符。", "请检查文件内容。")
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    if isinstance(value, datetime):
+        moment = value.replace(tzinfo=None, microsecond=0)
+        return moment.date().isoformat() if moment.time() == time() else moment.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    return str(value)
+
+
+def _guard(path: Path) -> None:
+    """Refuse archives whose parts would unpack to too much, or that declare XML entities."""
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        if len(parts) > _MAX_PARTS:
+            raise too_large(f"XLSX 内部文件超过 {_MAX_PARTS} 个")
+        names = {part.filename for part in parts}
+        if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+            raise UnreadableFile(
+                "这是 ZIP 压缩文件，不是 XLSX 工作簿。", "请解压后导入其中的 CSV 或 .xlsx 文件。"
+            )
+        for part in parts:
+            name = part.filename.lower()
+            if name.startswith("xl/worksheets/"):
+                limit = _MAX_SHEET
+            elif "sharedstrings" in name:
+                limit = _MAX_SHARED_STRINGS
+            elif name.startswith("xl/media/"):
+                continue  # never unpacked
+            else:
+                limit = _MAX_OTHER
+            if part.file_size > limit:
+                raise too_large(f"XLSX 中的 {part.filename} 解压后超过 {limit // _MIB} MB")
+            if name.endswith((".xml", ".rels")):
+                with archive.open(part) as xml:
+                    start = xml.read(65_536).replace(b"\0", b"")
+                if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
+                    raise UnreadableFile("XLSX 内含不允许的 XML 声明。", "请在 Excel 中打开后另存一次。")
