@@ -87,8 +87,10 @@ def references(column: str, table: str) -> pgtrigger.Trigger:
         referencing=pgtrigger.Referencing(new="new_rows"),
         func=f"""
             IF EXISTS (
-                SELECT 1 FROM new_rows LEFT JOIN {table} AS target ON target.id = new_rows.{column}
-                WHERE new_rows.{column} IS NOT NULL AND target.id IS NULL
+                SELECT 1
+                FROM (SELECT DISTINCT {column} AS id FROM new_rows WHERE {column} IS NOT NULL) AS used
+                LEFT JOIN {table} AS target ON target.id = used.id
+                WHERE target.id IS NULL
             ) THEN
                 RAISE EXCEPTION '%: {column} 指向不存在的 {table}', TG_TABLE_NAME
                     USING ERRCODE = 'foreign_key_violation';
