@@ -37,6 +37,7 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "ratings.admin.dashboard.context",
     "STYLES": [lambda request: static("creditsys/admin.css")],
+    "SCRIPTS": [lambda request: static("creditsys/admin.js")],
     "COLORS": {
         "primary": {
             "50": "#eff6fb",

@@ -15,7 +15,14 @@ from ratings.admin import show
 from ratings.admin.base import ScopedAdmin, same_row
 from ratings.admin.exports import ExportAdmin
 from ratings.admin.fact_forms import FactForm, FundPaymentForm, ViolationForm
-from ratings.admin.filters import DistrictFilter, MonthFilter, PaymentStandingFilter, StandingFilter
+from ratings.admin.filters import (
+    DistrictFilter,
+    MeasureFilter,
+    MonthFilter,
+    PaymentStandingFilter,
+    StandingFilter,
+)
+from ratings.admin.grades import measure_titles
 from ratings.admin.search import matching_pharmacies
 from ratings.models import (
     Complaint,
@@ -87,6 +94,12 @@ class FactAdmin(ExportAdmin, ScopedAdmin):
         if obj is None:
             return ()
         return ("pharmacy_page", *self.shown, "standing", "source", "recorded_by", "recorded_on")
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """No word is chosen beforehand."""
+        blank = [("", "请选择")]
+        kwargs["choices"] = db_field.get_choices(include_blank=not db_field.has_default(), blank_choice=blank)
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
@@ -160,12 +173,8 @@ class FactAdmin(ExportAdmin, ScopedAdmin):
         )
 
     @display(description="药店", ordering="pharmacy__code")
-    def shop(self, row: Fact) -> str:
-        return row.pharmacy.name
-
-    @display(description="定点编码", ordering="pharmacy__code")
-    def code(self, row: Fact) -> str:
-        return row.pharmacy.code
+    def shop(self, row: Fact) -> SafeString:
+        return show.two_lines(row.pharmacy.name, row.pharmacy.code)
 
     @display(description="区县")
     def district(self, row: Fact) -> str:
@@ -206,7 +215,6 @@ class ViolationAdmin(FactAdmin):
     form = ViolationForm
     list_display = (
         "document_no",
-        "code",
         "shop",
         "district",
         "kind",
@@ -273,7 +281,6 @@ class ViolationAdmin(FactAdmin):
 class ComplaintAdmin(FactAdmin):
     list_display = (
         "reference_no",
-        "code",
         "shop",
         "district",
         "topic",
@@ -310,7 +317,7 @@ class FundPaymentAdmin(FactAdmin):
     """Millions of rows: newest first by key, no sorting by other columns."""
 
     form = FundPaymentForm
-    list_display = ("month_name", "code", "shop", "district", "amount", "settled", "mark")
+    list_display = ("month_name", "shop", "district", "amount", "settled", "mark")
     list_filter = (PaymentStandingFilter, DistrictFilter, MonthFilter)
     search_help_text = "药店编码或名称"
     ordering = ("-id",)
@@ -338,26 +345,37 @@ class FundPaymentAdmin(FactAdmin):
 
 @admin.register(MeasureValue)
 class MeasureValueAdmin(FactAdmin):
-    list_display = ("key", "code", "shop", "district", "period_name", "value", "mark")
-    list_filter = (StandingFilter, DistrictFilter)
-    search_help_text = "药店编码、名称，或指标键"
-    search_numbers = ("key",)
+    """As many rows as pharmacies times indicators: newest first by key, found by pharmacy."""
+
+    list_display = ("title", "shop", "district", "period_name", "number", "mark")
+    list_filter = (StandingFilter, DistrictFilter, MeasureFilter)
+    search_help_text = "药店编码或名称"
+    ordering = ("-id",)
+    sortable_by = ()
     entered = ("pharmacy", "key", "period", "value")
-    shown = ("key", "period_name", "value")
+    shown = ("title", "period_name", "number")
     columns = (
         ("指标键", lambda row: row.key),
         ("评价周期", lambda row: row.period),
         ("值", lambda row: row.value),
     )
 
-    @display(description="评价周期", ordering="period")
+    @display(description="评价周期")
     def period_name(self, row: MeasureValue) -> str:
         return show.period_label(row.period)
+
+    @display(description="指标")
+    def title(self, row: MeasureValue) -> SafeString:
+        return show.two_lines(measure_titles().get(row.key, row.key), row.key)
+
+    @display(description="值")
+    def number(self, row: MeasureValue) -> str:
+        return show.decimal(row.value)
 
 
 @admin.register(ServiceStatus)
 class ServiceStatusAdmin(FactAdmin):
-    list_display = ("status", "code", "shop", "district", "occurred", "decided", "document_no", "mark")
+    list_display = ("status", "shop", "district", "occurred", "decided", "document_no", "mark")
     list_filter = (StandingFilter, DistrictFilter, *_choices("status"))
     search_numbers = ("document_no",)
     entered = ("pharmacy", "status", "occurred_on", "decided_on", "document_no")

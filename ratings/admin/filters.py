@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
+from ratings.admin.grades import measure_titles
 from ratings.admin.scope import visible
 from ratings.admin.show import period_label
 from ratings.models import District, RatingRun
@@ -120,3 +121,16 @@ class ChainFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(is_chain=self.value() == "1") if self.value() else queryset
+
+
+class MeasureFilter(DropdownFilter):
+    """By imported indicator, of those that the schemes in force read."""
+
+    title = "指标"
+    parameter_name = "key"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(measure_titles().items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(key=self.value()) if self.value() else queryset

@@ -1,5 +1,6 @@
 """Grades of stored ratings in words, from the scheme that gave them."""
 
+from django.core.cache import cache
 from django.utils.safestring import SafeString
 
 from ratings.admin.show import grade_badge
@@ -43,13 +44,31 @@ def reason_not_rated(rating: Rating) -> str:
 
 
 def caps_struck(rating: Rating) -> list[str]:
-    """Titles of the limits that held the grade down."""
+    """Titles of the limits that made the grade worse than the score alone would."""
     rules = readable(rating.run.scheme)
-    if rules is None or not rating.caps:
+    if rules is None or rating.grade <= rating.grade_before_caps:
         return []
-    return [cap.title for number, cap in enumerate(rules.document.caps) if rating.caps >> number & 1]
+    return [
+        cap.title
+        for number, cap in enumerate(rules.document.caps)
+        if rating.caps >> number & 1
+        and (cap.limit is None or rules.positions[cap.limit] > rating.grade_before_caps)
+    ]
 
 
 def run_scope(run: RatingRun) -> str:
     """The district of a run, or the city; needs ``district``."""
     return run.district.name if run.district else "全市"
+
+
+def measure_titles() -> dict[str, str]:
+    """Keys of imported values to their titles, as the schemes in force call them."""
+    known: dict[str, str] | None = cache.get("measure_titles")
+    if known is None:
+        known = {}
+        for scheme in SchemeVersion.objects.filter(activated_at__isnull=False).order_by("-effective_on"):
+            rules = readable(scheme)
+            for term in rules.document.measures if rules else ():
+                known.setdefault(term.key, term.title)
+        cache.set("measure_titles", known, 60)
+    return known

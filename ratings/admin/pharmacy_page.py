@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ratings.admin import show
-from ratings.admin.grades import rating_badge, reason_not_rated, run_scope
+from ratings.admin.grades import measure_titles, rating_badge, reason_not_rated, run_scope
 from ratings.admin.scope import visible
 from ratings.models import (
     Complaint,
@@ -142,11 +142,18 @@ def _payments(request: HttpRequest, pharmacy: Pharmacy) -> dict[str, Any]:
 
 
 def _measures(request: HttpRequest, pharmacy: Pharmacy) -> dict[str, Any]:
+    titles = measure_titles()
     rows = [
-        (show.link(show.change_url(fact), fact.key), show.period_label(fact.period), fact.value)
-        for fact in _facts(MeasureValue, pharmacy, "-period")
+        (
+            show.link(show.change_url(fact), titles.get(fact.key, fact.key)),
+            fact.key,
+            show.period_label(fact.period),
+            show.decimal(fact.value),
+        )
+        for fact in _facts(MeasureValue, pharmacy, "-period", _MONTHS)
     ]
-    return show.table("外部指标值", ("指标键", "评价周期", "值"), rows, more=_all(MeasureValue, pharmacy))
+    headers = ("指标", "指标键", "评价周期", "值")
+    return show.table("外部指标值", headers, rows, more=_all(MeasureValue, pharmacy))
 
 
 def _versions(pharmacy: Pharmacy) -> dict[str, Any]:

@@ -44,7 +44,6 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
     """Who may see: staff with the view permission; ratings of their districts."""
 
     list_display = (
-        "code",
         "shop",
         "district",
         "period",
@@ -54,7 +53,8 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
         "in_city",
         "limits",
     )
-    list_display_links = ("code", "shop")
+    ordering = ("-grade", "pharmacy_id")
+    list_display_links = ("shop",)
     list_select_related = ("pharmacy", "district")
     list_filter = (RunFilter, RatedPeriodFilter, GradeFilter, DistrictFilter, CapFilter)
     search_fields = ("pharmacy__code", "pharmacy__name")
@@ -87,7 +87,7 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
         """Worst grades first; a single pharmacy's by time."""
         if "pharmacy__id__exact" in request.GET:
             return ("-run__period_end", "-run_id")
-        return ("-grade", "pharmacy_id")
+        return self.ordering
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -137,13 +137,9 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
             ],
         )
 
-    @display(description="定点编码")
-    def code(self, row: Rating) -> str:
-        return row.pharmacy.code
-
     @display(description="药店")
-    def shop(self, row: Rating) -> str:
-        return row.pharmacy.name
+    def shop(self, row: Rating) -> SafeString:
+        return show.two_lines(row.pharmacy.name, row.pharmacy.code)
 
     @display(description="评价周期")
     def period(self, row: Rating) -> str:

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ratings.admin.scope import sees_whole_city, visible
+from ratings.admin.show import day
 from ratings.models import District, SchemeVersion
 from ratings.rules.periods import Period, add_months
 from ratings.services.errors import Refused
@@ -44,7 +45,7 @@ def _code(first: date, months: int) -> str:
 
 class SchemeChoice(forms.ModelChoiceField):
     def label_from_instance(self, obj: SchemeVersion) -> str:  # type: ignore[override]
-        return f"{obj.title} 第 {obj.version} 版（{obj.key}，{obj.effective_on:%Y年%m月%d日}起施行）"
+        return f"{obj}（{obj.key}，{day(obj.effective_on)}起施行）"
 
 
 class RunForm(forms.Form):
@@ -62,7 +63,7 @@ class RunForm(forms.Form):
         label="数据截止时间",
         choices=((RULE, "按规则规定"), (NOW, "此刻"), (GIVEN, "另行指定")),
         initial=RULE,
-        widget=UnfoldAdminRadioSelectWidget(),
+        widget=forms.RadioSelect(),
         help_text="此时间及以前记录、且未作废的事实计入评价",
     )
     cutoff = forms.DateTimeField(

@@ -52,6 +52,11 @@ def points(thousandths: int) -> str:
     return decimal_text(thousandths)
 
 
+def decimal(value: Decimal) -> str:
+    """A stored decimal without the zeros that end it."""
+    return f"{value.normalize():f}"
+
+
 def number(value: int) -> str:
     """A count with thousands separators."""
     return f"{value:,}"
@@ -99,6 +104,11 @@ def list_url(model: type[Model], **lookups: object) -> str:
 def link(url: str, text: object) -> SafeString:
     """A link; both parts are escaped."""
     return format_html('<a class="cs-link" href="{}">{}</a>', url, text)
+
+
+def two_lines(first: object, second: object) -> SafeString:
+    """A cell of two lines, the second one smaller."""
+    return format_html('<span>{}<span class="cs-sub">{}</span></span>', first, second)
 
 
 def badge(kind: str, text: object) -> SafeString:

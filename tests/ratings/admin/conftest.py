@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
 from django.test import Client
 
 from ratings import schemes
@@ -155,3 +156,9 @@ def batch_of(user: str, **values: object) -> ImportBatch:
         "uploaded_by": user,
     }
     return ImportBatch.objects.create(**{**defaults, **values})
+
+
+@pytest.fixture(autouse=True)
+def _no_cache() -> None:
+    """What an earlier test looked up is forgotten."""
+    cache.clear()

@@ -1,0 +1,19 @@
+// Small repairs of what the libraries say in English, and names of chosen files.
+document.addEventListener("DOMContentLoaded", () => {
+  const relabel = () => {
+    document.querySelectorAll('[aria-label="scrollable content"]').forEach((part) => {
+      part.setAttribute("aria-label", "可滚动内容");
+    });
+  };
+  new MutationObserver(relabel).observe(document.body, {childList: true, subtree: true});
+  relabel();
+  if (window.CalendarNamespace) {
+    window.CalendarNamespace.daysOfWeekInitial = ["日", "一", "二", "三", "四", "五", "六"];
+  }
+  document.querySelectorAll(".cs-file input").forEach((input) => {
+    input.addEventListener("change", () => {
+      input.closest(".cs-file").querySelector("output").textContent =
+        input.files.length ? input.files[0].name : "未选择文件";
+    });
+  });
+});
