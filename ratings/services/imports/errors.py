@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from ratings.services.errors import Refused
 
-class ImportStopped(Exception):
+
+class ImportStopped(Refused):
     """An import that cannot go on. ``message`` says what is wrong, ``remedy`` what to do (Chinese).
 
     ``str(error)`` is both in one line.

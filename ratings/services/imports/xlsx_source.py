@@ -61,6 +61,8 @@ class XlsxSource(Source):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        except UnreadableFile:
+            raise
         except _DAMAGE as error:
             raise UnreadableFile(_BROKEN, _BROKEN_REMEDY) from error
         names = [worksheet.title for worksheet in self._book.worksheets]
@@ -117,6 +119,8 @@ class XlsxSource(Source):
                     if row is None:
                         return
                     cells = [as_text(value) for value in row]
+            except UnreadableFile:
+                raise
             except _DAMAGE as error:
                 raise UnreadableFile(_BROKEN, _BROKEN_REMEDY) from error
             yield cells
