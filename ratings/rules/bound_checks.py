@@ -53,10 +53,10 @@ def check_score(document: SchemeDocument) -> Iterator[Finding]:
     weights = [component.weight for component in document.components]
     if sum(weights) != score.weights_sum:
         parts = " + ".join(decimal_text(weight, WHOLE) for weight in weights)
+        added = f"{parts} = {decimal_text(sum(weights), WHOLE)}" if len(weights) > 1 else parts
         yield (
             ("components",),
-            f"权重之和 {parts} = {decimal_text(sum(weights), WHOLE)}，应为"
-            f" {decimal_text(score.weights_sum, WHOLE)}。",
+            f"权重之和 {added}，应为 {decimal_text(score.weights_sum, WHOLE)}。",
             "改正各分项的 weight；权重之和不为 1 时在 score.weights_sum 写明。",
         )
     reach = sum(
@@ -78,7 +78,7 @@ def _reversed(path: Path, floor: int, ceiling: int) -> Finding:
 
 def check_grades(document: SchemeDocument) -> Iterator[Finding]:
     """Bands and caps name known grades, in order, and every grade can be reached."""
-    names = [grade.name for grade in document.grades]
+    names = list(dict.fromkeys(grade.name for grade in document.grades))
     reached = set()
     last = -1
     for number, band in enumerate(document.bands.rows):
@@ -108,11 +108,11 @@ def check_grades(document: SchemeDocument) -> Iterator[Finding]:
         elif cap.limit is not None:
             reached.add(cap.limit)
     if not any(cap.limit_measure for cap in document.caps):
-        for number, name in enumerate(names):
-            if name not in reached:
+        for number, grade in enumerate(document.grades):
+            if grade.name not in reached:
                 yield (
                     ("grades", number),
-                    f"没有任何等级划分或封顶能评出“{name}”。",
+                    f"没有任何等级划分或封顶能评出“{grade.name}”。",
                     "在 bands 中补写，或从 grades 中删去。",
                 )
 

@@ -76,7 +76,8 @@ def check_measures(document: SchemeDocument) -> Iterator[Finding]:
             )
     read = {key for _, key in used}
     for number, key in enumerate(declared):
-        if key not in read:
+        # With an unknown one about, this one is likely the one that was meant.
+        if key not in read and read <= set(declared):
             yield ("measures", number), f"导入数值“{key}”没有用到。", "删去它，或在指标、条件中引用。"
 
 
@@ -230,7 +231,7 @@ def _brackets(brackets: Sequence[Bracket], path: Path, harm: int) -> Iterator[Fi
         here: Path = (*path, number)
         if first is not None and bracket.first <= first:
             yield here, "本档的起点不高于上一档。", "各档按起点由小到大写。"
-        if bracket.points * harm < before * harm:
+        elif bracket.points * harm < before * harm:
             text = decimal_text(bracket.points)
             yield (
                 (*here, "points"),

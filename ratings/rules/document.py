@@ -2,13 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from ratings.rules.columns import POINT, WHOLE
 from ratings.rules.conditions import Condition
 from ratings.rules.exact import Rounding
-from ratings.rules.fields import Day, Fixed, Ident, Part, Percent, Text, Weight, Whole
+from ratings.rules.fields import Day, Fixed, Ident, Part, Percent, Text, Version, Weight, Whole
 from ratings.rules.indicators import Clause, Indicator
 
 
@@ -162,7 +161,7 @@ class SchemeDocument(Part):
     key: Annotated[
         Text, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", description="规则代码，小写英文、数字和连字符")
     ]
-    version: Annotated[Whole, Field(description="版本号，1、2、3……")]
+    version: Annotated[Version, Field(description="版本号，1、2、3……")]
     title: Annotated[Text, Field(description="名称")]
     authority: Annotated[Text, Field(description="制定机关")]
     note: Annotated[Text, Field(description="说明；示例性的规则须在此写明")]
@@ -177,9 +176,3 @@ class SchemeDocument(Part):
     eligibility: Annotated[tuple[Eligibility, ...], Field(description="不予评价的情形")] = ()
     caps: Annotated[tuple[Cap, ...], Field(max_length=62, description="等级上限")] = ()
     bands: Annotated[Bands, Field(description="等级的划分")]
-
-    @model_validator(mode="after")
-    def _version_from_one(self) -> "SchemeDocument":
-        if self.version < 1:
-            raise PydanticCustomError("version", "版本号为 0。", {"remedy": "版本号从 1 开始。"})
-        return self

@@ -30,7 +30,9 @@ class Part(BaseModel):
 
 
 def _number(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    if not isinstance(value, int | Decimal):
         raise PydanticCustomError(
             "not_a_number",
             "“{value}”不是数字。",
@@ -90,6 +92,13 @@ def _whole(value: object) -> int:
     return int(number)
 
 
+def _version(value: object) -> int:
+    number = _whole(value)
+    if number < 1:
+        raise PydanticCustomError("version", "版本号为 0。", {"remedy": "版本号从 1 开始。"})
+    return number
+
+
 def _day(value: object) -> date:
     if isinstance(value, datetime) or not isinstance(value, date):
         raise PydanticCustomError(
@@ -114,6 +123,8 @@ Weight = Annotated[int, BeforeValidator(_weight), _schema("number", multipleOf=0
 Percent = Annotated[int, BeforeValidator(_basis_points), _schema("number", multipleOf=0.01, **_RANGE)]
 #: A count: 0, 1, 2 ...
 Whole = Annotated[int, BeforeValidator(_whole), _schema("integer", minimum=0, maximum=LARGEST)]
+#: 1, 2, 3 ...
+Version = Annotated[int, BeforeValidator(_version), _schema("integer", minimum=1, maximum=LARGEST)]
 Day = Annotated[date, BeforeValidator(_day), _schema("string", format="date")]
 Text = Annotated[StrictStr, Field(min_length=1)]
 Ident = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]

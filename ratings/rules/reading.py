@@ -3,6 +3,8 @@
 import copy
 import re
 import tomllib
+from contextlib import suppress
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
@@ -60,8 +62,8 @@ def read_tree(text: bytes, file: str) -> dict[str, Any]:
 def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[str, Any], list[Problem]]:
     """The document (None where its shape is too far off), its tree, and problems of shape.
 
-    A slip that shows its own cure (a misspelt key, too many decimals) is reported and then
-    mended in a copy, so that what else is wrong is found in the same pass.
+    A slip that shows its own cure (a misspelt key, too many decimals, a number in quotes) is
+    reported and then mended in a copy, so that what else is wrong is found in the same pass.
     """
     tree = read_tree(text, file)
     mended = copy.deepcopy(tree)
@@ -73,9 +75,12 @@ def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[s
         except ValidationError as failure:
             errors = failure.errors(include_url=False)
         cures = [cure for error in errors if (cure := _cure(mended, error))]
-        renamed = {path for path, value in cures if value is not _DROP}
+        renamed = {path for path, value in cures if value not in (_DROP, _UNSTATED)}
         for error in errors:
             path = document_path(error)
+            if error["type"] == "too_short" and len(_beneath(path, errors)) > 1:
+                # Faulty items are not counted: the list is short only because of them.
+                continue
             if path in settled or (error["type"] == "missing" and path in renamed):
                 continue
             settled.add(path)
@@ -91,21 +96,39 @@ def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[s
     return None, tree, problems
 
 
+def _beneath(path: Path, errors: list[ErrorDetails]) -> list[Path]:
+    """Paths of errors at ``path`` and inside it."""
+    places = [document_path(error) for error in errors]
+    return [place for place in places if place[: len(path)] == path]
+
+
 _DROP: Final = object()
+#: Stands for a text that is missing, so that reading can go on.
+_UNSTATED: Final = "（未写）"
 
 
 def _cure(tree: dict[str, Any], error: ErrorDetails) -> tuple[Path, object] | None:
     """Where and what to write so that reading can go on; None where that would be a guess."""
     path = document_path(error)
     parent = node_at(tree, path[:-1])
-    if error["type"] == "extra_forbidden":
+    kind, given = error["type"], error["input"]
+    if kind == "extra_forbidden":
         near = suggestion(str(path[-1]), allowed_keys(SchemeDocument, error["loc"][:-1]))
         value = parent.pop(path[-1])
         if near and near not in parent:
             return (*path[:-1], near), value
         return path, _DROP
-    if error["type"] == "too_fine":
+    if kind == "too_fine":
         places = int(error["ctx"]["places"])
-        value = parent[path[-1]]
-        return path, Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        return path, Decimal(given).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    if kind == "string_too_short" or (kind == "missing" and path[-1] == "clause"):
+        return path, _UNSTATED
+    if kind == "string_type" and isinstance(given, int | Decimal):
+        return path, str(given)
+    if kind == "not_a_number" and isinstance(given, str):
+        with suppress(ArithmeticError):
+            return path, Decimal(given)
+    if kind == "not_a_date" and isinstance(given, str):
+        with suppress(ValueError):
+            return path, date.fromisoformat(given)
     return None

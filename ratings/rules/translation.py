@@ -1,6 +1,7 @@
 """Pydantic's findings about a document's shape, told in Chinese with clause and remedy."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +23,8 @@ _PLAIN: dict[str, tuple[str, str]] = {
     "model_attributes_type": ("“{value}”不是一组键值。", "写成 { 键 = 值, … }。"),
     "too_short": ("列表为空或过短。", "至少写 {min_length} 项。"),
     "too_long": ("列表过长。", "最多写 {max_length} 项。"),
-    "literal_error": ("“{value}”不在允许的取值之列。", "改为 {expected} 之一。"),
-    "union_tag_invalid": ("“{tag}”不是允许的 {discriminator}。", "改为 {expected_tags} 之一。"),
+    "literal_error": ("“{value}”不在允许的取值之列。", ""),
+    "union_tag_invalid": ("“{tag}”不是允许的 {discriminator}。", ""),
     "union_tag_not_found": ("缺少必写的 {discriminator}。", "补上 {discriminator}。"),
     "string_pattern_mismatch": (
         "“{value}”不是规范的代码。",
@@ -117,21 +118,29 @@ def translate(tree: Tree, file: str, model: type[BaseModel], error: ErrorDetails
         return problem_at(tree, file, path, error["msg"], str(context["remedy"]))
     plain = _PLAIN.get(error["type"])
     if plain is None:
-        return problem_at(
-            tree,
-            file,
-            path,
-            f"“{_shown(error['input'])}”不合要求（{error['msg']}）。",
-            "按规则文件的格式说明改写。",
-        )
-    words = {"key": path[-1] if path else "", "value": _shown(error["input"]), "hint": "", **context}
+        what = f"“{_shown(error['input'])}”不合要求（{error['msg']}）。"
+        return problem_at(tree, file, path, what, "按规则文件的格式说明改写。")
+    words: dict[str, object] = {
+        "key": path[-1] if path else "",
+        "value": _shown(error["input"]),
+        "hint": "",
+        **context,
+    }
     if error["type"] == "missing" and path[-1] == "clause":
-        words["hint"] = '，写明所依据的条款，例如 clause = "第六条第二项"'
+        words["hint"] = "，写明所依据的条款，例如 clause = \"第六条第二项\""
     what, remedy = (_fill(text, words) for text in plain)
+    expected = str(context.get("expected") or context.get("expected_tags") or "")
+    if expected:
+        remedy = _choose(str(context.get("tag", error["input"])), re.findall(r"'([^']+)'", expected))
     return problem_at(tree, file, path, what, remedy)
+
+
+def _choose(given: str, known: Sequence[str]) -> str:
+    near = suggestion(given, known)
+    return f"是否应为 {near}？" if near else f"改为 {'、'.join(known)} 之一。"
 
 
 def _fill(text: str, words: Mapping[str, object]) -> str:
     for name, value in words.items():
-        text = text.replace("{" + name + "}", str(value).replace(" or ", "、").replace("'", '"'))
+        text = text.replace("{" + name + "}", str(value).strip("'"))
     return text

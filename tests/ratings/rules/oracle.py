@@ -147,8 +147,7 @@ def _holds(condition: Condition, shop: Shop, period: Period, known: dict[str, in
             and fact.gravity in (condition.gravities or [fact.gravity])
             and fact.track in (condition.tracks or [fact.track])
             and (
-                condition.within_months is None
-                or _months(fact.decided_on, period) < condition.within_months
+                condition.within_months is None or _months(fact.decided_on, period) < condition.within_months
             )
         ]
         if quantity == "violation_amount":
@@ -224,9 +223,7 @@ def reckon(scheme: Scheme, city: list[Shop], code: str) -> list[Result]:
         total = Fraction(0)
         for component in document.components:
             value = component.base_score + sum(
-                points[indicator.id]
-                for indicator in scheme.indicators
-                if indicator.component == component.id
+                points[indicator.id] for indicator in scheme.indicators if indicator.component == component.id
             )
             value = min(max(value, component.floor), component.ceiling)
             known[f"component.{component.id}"] = value
@@ -238,7 +235,7 @@ def reckon(scheme: Scheme, city: list[Shop], code: str) -> list[Result]:
         known["score"] = min(max(score, document.score.floor), document.score.ceiling)
         knowns.append(known)
         results.append(Result(states[place], known["score"], points, -1, -1, set(), growth))
-    for place, shop in enumerate(city):
+    for place in range(len(city)):
         if states[place] == 0:
             _grade(scheme, city, results, place, period, knowns[place], higher)
         else:

@@ -64,8 +64,7 @@ def sides_seen(scheme: Scheme, cases: Iterable[Rated]) -> tuple[Seen, dict[str, 
 
 def _note_condition(name, scheme, leaf: Condition, signals, outcomes, note) -> None:
     known = {
-        column: outcomes.traced(column) * POINT
-        for column in ("chain", "tenure_months", "opened_months")
+        column: outcomes.traced(column) * POINT for column in ("chain", "tenure_months", "opened_months")
     }
     known["score"] = outcomes.score
     if leaf.quantity == "status":
@@ -116,9 +115,7 @@ def _note_facts(indicator: EventIndicator, signals, outcomes, note) -> None:
     found = outcomes.event_points[indicator.id]
     for number, row in enumerate(rows):
         # Every row and gravity is used by some case.
-        fitting = [
-            place for place, used in enumerate(found.row) if int(used) % len(rows) == number
-        ]
+        fitting = [place for place, used in enumerate(found.row) if int(used) % len(rows) == number]
         note(f"{indicator.id} {row.title} 用到", int(bool(fitting)), 1, 1, (0,))
         if indicator.kind != "violations":
             continue
