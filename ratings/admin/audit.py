@@ -30,7 +30,7 @@ class ActionFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         recent = visible(request, AuditEvent.objects.all()).order_by("-id").values("action")[:_RECENT]
         rows = AuditEvent.objects.filter(action__in=recent).order_by().values_list("action", flat=True)
-        return [(name, name) for name in sorted(rows.distinct())]
+        return [(name, show.action_name(name)) for name in sorted(rows.distinct())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(action=self.value()) if self.value() else queryset
@@ -40,19 +40,19 @@ class ActionFilter(DropdownFilter):
 class AuditEventAdmin(ExportAdmin, ReadOnlyAdmin):
     """Who may see: the view permission; all events for the whole city, else one's own."""
 
-    list_display = ("when", "actor", "action", "subject_name", "reason", "address")
+    list_display = ("when", "actor", "action_shown", "subject_name", "reason", "address")
     list_filter = (ActionFilter, ("at", RangeDateTimeFilter))
     list_filter_submit = True
     search_fields = ("actor", "subject", "reason")
     search_help_text = "经办人、对象或理由"
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("when", "actor", "action", "subject_name", "reason", "address", "detail_text")
-    readonly_fields = ("when", "subject_name", "detail_text")
+    fields = ("when", "actor", "action_shown", "subject_name", "reason", "address", "detail_text")
+    readonly_fields = ("when", "action_shown", "subject_name", "detail_text")
     export_columns = (
         ("时间", lambda row: row.at),
         ("经办人", lambda row: row.actor),
-        ("操作", lambda row: row.action),
+        ("操作", lambda row: show.action_name(row.action)),
         ("对象", lambda row: row.subject),
         ("理由", lambda row: row.reason),
         ("来源地址", lambda row: row.address),
@@ -62,6 +62,10 @@ class AuditEventAdmin(ExportAdmin, ReadOnlyAdmin):
     @display(description="时间", ordering="id")
     def when(self, row: AuditEvent) -> str:
         return show.moment(row.at)
+
+    @display(description="操作")
+    def action_shown(self, row: AuditEvent) -> str:
+        return show.action_name(row.action)
 
     @display(description="对象")
     def subject_name(self, row: AuditEvent) -> str:

@@ -276,7 +276,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 ("拒收", show.number(batch.refused)),
             ],
             columns=[
-                (theirs, columns.get(ours, ours)) for theirs, ours in (mapping.get("columns") or {}).items()
+                (theirs, columns.get(ours, ours))
+                for ours, theirs in ((mapping.get("read_as") or {}).get("columns") or {}).items()
             ],
             defaults=[
                 (columns.get(ours, ours), text) for ours, text in (mapping.get("defaults") or {}).items()

@@ -164,6 +164,19 @@ def subject_name(subject: str) -> str:
     return f"{label} #{key}" if colon else label
 
 
+_ACTIONS: Final = {
+    "import.check": "导入试算",
+    "import.accept": "导入入库",
+    "import.refuse": "导入被拒",
+    "import.drop": "放弃导入",
+}
+
+
+def action_name(action: str) -> str:
+    """The action of an audit event for people."""
+    return _ACTIONS.get(action, action)
+
+
 @functools.cache
 def _model_names() -> dict[str, str]:
     return {

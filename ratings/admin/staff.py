@@ -6,12 +6,13 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from ratings.models import District, StaffScope
 from ratings.services.audit import Actor, record
@@ -105,7 +106,7 @@ class ScopeInline(StackedInline):
     verbose_name = verbose_name_plural = "管辖范围"
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple()
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
@@ -140,6 +141,14 @@ class UserAdmin(DjangoUserAdmin, SuperuserAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("scope").prefetch_related("scope__districts")
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Sets a new password for somebody; that it was set goes on record, not the password."""
+        with transaction.atomic():
+            answer = super().user_change_password(request, id, form_url)
+            if request.method == "POST" and answer.status_code == 302:
+                record("重设密码", self.get_object(request, id), by=Actor.of(request))
+        return answer
 
     @display(description="姓名")
     def full_name(self, row: User) -> str:
@@ -187,7 +196,7 @@ class StaffScopeAdmin(SuperuserAdmin):
         return ("user",) if obj else ()
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple()
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         kwargs["queryset"] = District.objects.all()
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 

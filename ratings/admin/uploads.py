@@ -10,11 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from ratings.services.imports import Kind, UnreadableFile
-from ratings.services.imports.csv_source import CsvSource
+from ratings.services.imports.files import opened
 from ratings.services.imports.headers import find_layout, simplified
 from ratings.services.imports.parsing import clean
-from ratings.services.imports.sources import Source
-from ratings.services.imports.xlsx_source import XlsxSource
 
 #: Larger files go through ``manage.py import_facts``.
 MAX_UPLOAD = 200 * 1024 * 1024
@@ -87,24 +85,17 @@ def forget_upload(request: HttpRequest, upload: Upload) -> None:
 
 def headers_of(kind: Kind, upload: Upload) -> list[Header]:
     """The columns of the file. Raises UnreadableFile when it is no table."""
-    source = _source(upload)
-    try:
+    with opened(upload.path, upload.sheet or None) as source:
         rows = [(line, row) for head in source.heads() for line, row in head.rows]
         try:
             layout = find_layout(kind, source, {}, {})
         except UnreadableFile:
-            line, header = max(
-                rows, key=lambda item: sum(1 for cell in item[1] if cell.strip()), default=(0, [])
-            )
+            line, header = max(rows, key=lambda item: _filled(item[1]), default=(0, []))
             guesses = _guesses(kind, header)
         else:
             line, header = layout.header_line, layout.headers
             bound = {each.index: each.column.name for each in layout.bound}
             guesses = [bound.get(place, "") for place in range(len(header))]
-    finally:
-        close = getattr(source, "close", None)
-        if close:
-            close()
     if not any(cell.strip() for cell in header):
         raise UnreadableFile("文件里没有表头。", "请核对文件，表头须在前 10 行之内。")
     below = [row for number, row in rows if number > line][:_SAMPLE_ROWS]
@@ -124,9 +115,5 @@ def _guesses(kind: Kind, header: list[str]) -> list[str]:
     return [names.get(simplified(cell), "") for cell in header]
 
 
-def _source(upload: Upload) -> Source:
-    with upload.path.open("rb") as file:
-        start = file.read(4)
-    if start == b"PK\x03\x04":
-        return XlsxSource(upload.path, upload.sheet or None)
-    return CsvSource(upload.path)
+def _filled(row: list[str]) -> int:
+    return sum(1 for cell in row if cell.strip())

@@ -50,20 +50,20 @@ class Place:
     status: ServiceStatus
 
 
-def furnish(code: int, name: str, mark: str) -> Place:
-    """A pharmacy with one fact of each sort."""
+def furnish(code: int, name: str, mark: str, **known: datetime) -> Place:
+    """A pharmacy with one fact of each sort; ``recorded_at`` says since when they are known."""
     district = factories.district(code, name)
     enterprise = factories.enterprise(name=f"{mark}公司")
-    shop = factories.pharmacy(district=district, name=f"{mark}药房", enterprise=enterprise)
+    shop = factories.pharmacy(district=district, name=f"{mark}药房", enterprise=enterprise, **known)
     return Place(
         district,
         enterprise,
         shop,
-        factories.violation(shop, document_no=f"{mark}〔2025〕{code}号"),
-        factories.complaint(shop, reference_no=f"{mark}{code}"),
-        factories.payment(shop, date(2025, 6, 1), 123_456_789),
-        factories.measure(shop),
-        factories.service_status(shop),
+        factories.violation(shop, document_no=f"{mark}〔2025〕{code}号", **known),
+        factories.complaint(shop, reference_no=f"{mark}{code}", **known),
+        factories.payment(shop, date(2025, 6, 1), 123_456_789, **known),
+        factories.measure(shop, **known),
+        factories.service_status(shop, **known),
     )
 
 

@@ -1,0 +1,225 @@
+"""Runs and ratings in the admin: starting, watching, repeating, explaining."""
+
+from datetime import date
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from ratings.admin.run_form import ended_periods
+from ratings.models import AuditEvent, Rating, RatingRun, SchemeVersion
+
+from .conftest import Place, client_of, staff
+
+
+def url(model: str, page: str, *args: object) -> str:
+    return reverse(f"admin:ratings_{model}_{page}", args=args)
+
+
+def form(scheme: SchemeVersion, **values: object) -> dict[str, object]:
+    return {
+        "period": "2025",
+        "scheme": scheme.pk,
+        "cutoff_kind": "rule",
+        "cutoff": "",
+        "district": "",
+        **values,
+    }
+
+
+def test_periods_offered_have_ended() -> None:
+    codes = [period.code for period in ended_periods(date(2026, 11, 22))]
+    assert codes[:3] == ["2025", "2024", "2023"]
+    assert codes[3:7] == ["2026H1", "2025H2", "2025H1", "2024H2"]
+    assert codes[7:9] == ["2026Q3", "2026Q2"]
+    assert codes[13] == "2026-10"
+    assert "2026" not in codes
+    assert ended_periods(date(2026, 1, 1))[0].code == "2025"
+
+
+def test_a_dry_run_stores_nothing(
+    city_clerk: Client, scheme: SchemeVersion, here: Place, there: Place
+) -> None:
+    page = city_clerk.post(url("ratingrun", "start"), form(scheme, **{"try": "1"}))
+    assert page.context["trial"]["pharmacies"] == 2
+    assert RatingRun.objects.count() == 0
+
+
+def test_a_run_is_started_watched_and_seen(
+    city_clerk: Client, scheme: SchemeVersion, here: Place, there: Place
+) -> None:
+    trial = city_clerk.post(url("ratingrun", "start"), form(scheme, **{"try": "1"})).context["trial"]
+    answer = city_clerk.post(
+        url("ratingrun", "start"), form(scheme, cutoff_kind="given", cutoff=trial["cutoff"], start="1")
+    )
+    assert answer.status_code == 302
+    run = RatingRun.objects.get()
+    assert (run.state, run.started_by, run.pharmacies) == ("DONE", "city", 2)
+    watched = city_clerk.get(answer["Location"])
+    assert watched["Location"] == url("ratingrun", "change", run.pk)
+    event = AuditEvent.objects.get(action="评价")
+    assert (event.actor, event.address) == ("city", "127.0.0.1")
+
+
+def test_starting_twice_is_one_run(city_clerk: Client, scheme: SchemeVersion, here: Place) -> None:
+    for _ in range(2):
+        city_clerk.post(url("ratingrun", "start"), form(scheme, start="1"))
+    assert RatingRun.objects.count() == 1
+
+
+def test_a_district_rates_itself_only(
+    clerk: Client, scheme: SchemeVersion, here: Place, there: Place
+) -> None:
+    answer = clerk.post(url("ratingrun", "start"), form(scheme, start="1"))
+    assert "district" in answer.context["form"].errors
+    answer = clerk.post(url("ratingrun", "start"), form(scheme, start="1", district=there.district.pk))
+    assert "district" in answer.context["form"].errors
+    clerk.post(url("ratingrun", "start"), form(scheme, start="1", district=here.district.pk))
+    assert RatingRun.objects.get().district == here.district
+
+
+def test_starting_needs_the_right(
+    powerless: Client, stray: Client, scheme: SchemeVersion, here: Place
+) -> None:
+    user = staff("reader", whole_city=True)
+    user.user_permissions.set(user.user_permissions.filter(codename__startswith="view_"))
+    for client in (powerless, stray, client_of(user)):
+        assert client.get(url("ratingrun", "start")).status_code == 403
+        assert client.post(url("ratingrun", "start"), form(scheme, start="1")).status_code == 403
+    assert RatingRun.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"cutoff_kind": "given"}, "请填写截止时间"),
+        ({"cutoff_kind": "given", "cutoff": "2099-01-01 00:00"}, "还没有到"),
+        ({"cutoff_kind": "given", "cutoff": "2025-06-01 00:00"}, "尚未结束"),
+        ({"cutoff_kind": "given", "cutoff": "明天"}, "输入"),
+        ({"period": "2099"}, "2099"),
+    ],
+)
+def test_what_cannot_be_rated_is_told(
+    values: dict[str, str], told: str, city_clerk: Client, scheme: SchemeVersion, here: Place
+) -> None:
+    page = city_clerk.post(url("ratingrun", "start"), form(scheme, **{"try": "1", **values}))
+    assert told in page.content.decode()
+    assert RatingRun.objects.count() == 0
+
+
+def test_progress_waits_refreshes_and_tells_failure(
+    city_clerk: Client, scheme: SchemeVersion, here: Place
+) -> None:
+    address = url("ratingrun", "progress")
+    query = {"period": "2025", "scheme": scheme.pk, "cutoff": "2026-01-21T00:00:00+08:00", "district": ""}
+    page = city_clerk.get(address, query).content.decode()
+    assert "已排队" in page
+    assert 'http-equiv="refresh"' in page
+    run = RatingRun.objects.create(
+        period="2025",
+        period_end=date(2025, 12, 31),
+        scheme=scheme,
+        scheme_sha256=scheme.sha256,
+        cutoff=query["cutoff"],
+        started_by="city",
+        stage="读取事实",
+    )
+    assert "读取事实" in city_clerk.get(address, query).content.decode()
+    RatingRun.objects.filter(pk=run.pk).update(state="FAILED", stage="事实与规则不符")
+    page = city_clerk.get(address, query).content.decode()
+    assert "评价失败：事实与规则不符" in page
+    assert 'http-equiv="refresh"' not in page
+    assert city_clerk.get(address).status_code == 404
+
+
+def test_repeating_compares_and_is_on_record(city_clerk: Client, run: RatingRun) -> None:
+    assert city_clerk.get(url("ratingrun", "replay", run.pk)).status_code == 405
+    page = city_clerk.post(url("ratingrun", "replay", run.pk))
+    assert "一致。" in page.content.decode()
+    assert AuditEvent.objects.get(action="重算核对").detail == {"same": True}
+
+
+def test_nothing_computed_is_editable(
+    root: Client, ratings: tuple[Rating, Rating], scheme: SchemeVersion
+) -> None:
+    for model, key in (
+        ("rating", ratings[0].pk),
+        ("ratingrun", ratings[0].run_id),
+        ("schemeversion", scheme.pk),
+    ):
+        assert root.get(url(model, "add")).status_code == 403
+        assert root.get(url(model, "delete", key)).status_code == 403
+        page = root.get(url(model, "change", key)).content.decode()
+        assert 'name="_save"' not in page
+    assert root.post(url("ratingrun", "change", ratings[0].run_id), {"period": "2024"}).status_code == 403
+    before = Rating.objects.values().get(pk=ratings[0].pk)
+    root.post(url("rating", "change", ratings[0].pk), {"grade": 0})
+    assert Rating.objects.values().get(pk=ratings[0].pk) == before
+
+
+def test_a_rating_is_explained_with_links(clerk: Client, ratings: tuple[Rating, Rating], here: Place) -> None:
+    page = clerk.get(url("rating", "change", ratings[0].pk)).content.decode()
+    assert url("violation", "change", here.violation.pk) in page
+    assert url("complaint", "change", here.complaint.pk) in page
+    assert "各项得分" in page
+    assert "等级限制" in page
+    assert "2025年（本页）" in page
+
+
+def test_the_pharmacy_leads_to_its_ratings_and_facts(
+    clerk: Client, ratings: tuple[Rating, Rating], here: Place
+) -> None:
+    page = clerk.get(url("pharmacy", "change", here.pharmacy.pk)).content.decode()
+    for address in (
+        url("rating", "change", ratings[0].pk),
+        url("violation", "change", here.violation.pk),
+        url("complaint", "change", here.complaint.pk),
+        url("fundpayment", "change", here.payment.pk),
+        url("measurevalue", "change", here.measure.pk),
+        url("servicestatus", "change", here.status.pk),
+    ):
+        assert address in page
+    assert "登记沿革" in page
+
+
+def test_filters_of_ratings(city_clerk: Client, ratings: tuple[Rating, Rating], here: Place) -> None:
+    count = lambda **query: city_clerk.get(url("rating", "changelist"), query).context["cl"].result_count  # noqa: E731
+    run = ratings[0].run
+    assert count() == 2
+    assert count(period="2025") == 2
+    assert count(period="2024") == 0
+    assert count(run=run.pk) == 2
+    assert count(run="x") == 0
+    assert count(district=330602) == 1
+    assert count(q=here.pharmacy.code) == 1
+    assert count(pharmacy__id__exact=here.pharmacy.pk) == 1
+    grades = ["A", "B", "C", "D", "-1"]
+    assert sum(count(grade=grade) for grade in grades) == 2
+    assert count(grade="Z") == 0
+    assert count(capped="1") + count(capped="0") == 2
+
+
+def test_the_list_shows_the_latest_run(city_clerk: Client, run: RatingRun, scheme: SchemeVersion) -> None:
+    older = RatingRun.objects.create(
+        period="2024",
+        period_end=date(2024, 12, 31),
+        scheme=scheme,
+        scheme_sha256=scheme.sha256,
+        cutoff="2025-01-21T00:00:00+08:00",
+        started_by="x",
+    )
+    page = city_clerk.get(url("rating", "changelist"))
+    assert {row.run_id for row in page.context["cl"].result_list} == {run.pk}
+    assert older.state == "RUNNING"
+
+
+def test_the_start_page(clerk: Client, city_clerk: Client, stray: Client, run: RatingRun) -> None:
+    page = clerk.get(reverse("admin:index"))
+    assert "管辖范围：越城区" in page.content.decode()
+    assert "柯桥区" not in page.content.decode()
+    assert [row["code"] for row in page.context["latest"][0]["distribution"]["rows"]] == [330602]
+    assert page.context["pharmacies"] == "1"
+    assert city_clerk.get(reverse("admin:index")).context["pharmacies"] == "2"
+    page = stray.get(reverse("admin:index"))
+    assert page.status_code == 200
+    assert page.context["latest"] == []
