@@ -231,6 +231,8 @@ def _brackets(brackets: Sequence[Bracket], path: Path, harm: int) -> Iterator[Fi
         here: Path = (*path, number)
         if first is not None and bracket.first <= first:
             yield here, "本档的起点不高于上一档。", "各档按起点由小到大写。"
+        elif first is None:
+            yield from _sign(bracket.points, (*here, "points"), harm)
         elif bracket.points * harm < before * harm:
             text = decimal_text(bracket.points)
             yield (

@@ -8,6 +8,7 @@ import numpy as np
 from ratings.rules.columns import Int32, Int64
 
 _EPOCH: Final = date(1970, 1, 1)
+_MANY: Final = 10_000
 
 
 def day_number(day: date) -> int:
@@ -26,6 +27,18 @@ def whole_months(days: Int32, last: date) -> Int64:
     The same reckoning as ``periods.whole_months_between``: a month is complete on the day of
     the same number (民法典第二百零一条、第二百零二条: the first day does not count).
     """
+    if len(days) > _MANY:
+        # Reckoned once for each day between the first and the last, then looked up.
+        held = np.minimum(days, day_number(last))
+        first = int(held.min())
+        if day_number(last) - first < len(days):
+            every = np.arange(first, day_number(last) + 1, dtype=np.int32)
+            found: Int64 = _whole_months(every, last)[held - first]
+            return found
+    return _whole_months(days, last)
+
+
+def _whole_months(days: Int32, last: date) -> Int64:
     moments = days.astype("datetime64[D]")
     months = moments.astype("datetime64[M]")
     of_month = (moments - months.astype("datetime64[D]")).astype(np.int64) + 1

@@ -5,7 +5,7 @@ and tells what is in the trace.
 """
 
 from ratings.rules.columns import POINT, WHOLE, Signals
-from ratings.rules.conditions import leaves
+from ratings.rules.conditions import Condition, leaves
 from ratings.rules.document import PositionBands
 from ratings.rules.exact import ROUNDING_LABELS, decimal_text, places_of
 from ratings.rules.explanation import (
@@ -240,7 +240,7 @@ class _Teller:
         row = self.scheme.document.bands.rows[target]
         position = self.scheme.positions[row.grade]
         lines, missing = self._score_needed(target)
-        if row.also is not None and not self._holds_also(target):
+        if row.also is not None and not self._holds(row.also):
             lines.append(f"{row.grade} 还须{describe(row.also, self.scheme)}，目前未满足（{row.clause}）。")
         for cap in caps:
             if not cap.strikes or self.scheme.positions[cap.limit] <= position:
@@ -267,10 +267,7 @@ class _Teller:
             )
         return row.grade, missing, tuple(lines)
 
-    def _holds_also(self, band: int) -> bool:
-        also = self.scheme.document.bands.rows[band].also
-        if also is None:
-            return True
+    def _holds(self, also: Condition) -> bool:
         known = {
             name.removesuffix(".points"): self.outcomes.traced(name)
             for name in self.outcomes.trace_columns

@@ -36,11 +36,16 @@ class Growth:
 
 def paired_months(indicator: GrowthIndicator, signals: Signals) -> Bool:
     """(pharmacies, months): True where the month counts in both years."""
-    usable = (signals.payments != MISSING) & signals.in_service
-    if indicator.zero_months == "skip":
-        usable &= signals.payments != 0
+    payments = signals.payments
+    skip_zero = indicator.zero_months == "skip"
     if indicator.negative_months == "skip":
-        usable &= signals.payments >= 0
+        # A month that is MISSING is a very negative number: left out as well.
+        usable = payments > 0 if skip_zero else payments >= 0
+    else:
+        usable = payments != MISSING
+        if skip_zero:
+            usable &= payments != 0
+    usable &= signals.in_service
     months = signals.period.months
     paired: Bool = usable[:, :months] & usable[:, months:]
     return paired
@@ -50,12 +55,14 @@ def measure_growth(indicator: GrowthIndicator, signals: Signals, rounding: Round
     """Growth of each pharmacy for itself, without peers."""
     paired = paired_months(indicator, signals)
     months = signals.period.months
-    base = np.where(paired, signals.payments[:, :months], 0).sum(axis=1, dtype=np.int64)
-    current = np.where(paired, signals.payments[:, months:], 0).sum(axis=1, dtype=np.int64)
-    count = paired.sum(axis=1, dtype=np.int64)
+    # einsum adds int64 as int64, and along short rows it is twice as fast as sum().
+    counted = paired.astype(np.int64)
+    base = np.einsum("ij,ij->i", signals.payments[:, :months], counted)
+    current = np.einsum("ij,ij->i", signals.payments[:, months:], counted)
+    count = np.einsum("ij->i", counted)
     few = count < min(indicator.min_months, months)
     basis = np.where(few, FEW_MONTHS, np.where(base <= 0, NO_BASE, COMPARED)).astype(np.int64)
-    # 12 months of at most 10**13 fen, times 10,000, is 1.2 * 10**18: inside int64.
+    # 24 months of at most 10**13 fen, times 10,000, is 2.4 * 10**18: inside int64.
     growth = divide((current - base) * WHOLE, np.maximum(base, 1), rounding)
     growth = np.where(basis == COMPARED, np.clip(growth, -_BOUND, _BOUND), 0)
     return Growth(count, current, base, growth, basis)

@@ -14,6 +14,9 @@ import numpy as np
 from ratings.rules.columns import Bool, Int64, Signals
 from ratings.rules.exact import Rounding, divide
 
+#: Room for the values of one group in ``group_key``.
+_GROUP: Final = 2**32
+
 #: The group of all pharmacies of the run.
 EVERYONE: Final = "*"
 Grouping = Literal["none", "city", "district", "district_and_chain"]
@@ -119,11 +122,10 @@ def figures(
     takes the figures of everyone.
     """
     kept = values[counted]
-    members = groups.member[counted]
-    order = np.lexsort((kept, members))
-    kept, members = kept[order], members[order]
-    edges = np.searchsorted(members, np.arange(len(groups.names) + 1))
     everyone = Figure(len(kept), True, tuple(reckon(np.sort(kept))))
+    ordered = np.sort(group_key(groups.member[counted], kept))
+    edges = np.searchsorted(ordered, np.arange(len(groups.names) + 1) * _GROUP)
+    kept = ordered % _GROUP - _GROUP // 2
     result = {EVERYONE: everyone}
     for number, name in enumerate(groups.names):
         own = kept[edges[number] : edges[number + 1]]
@@ -134,6 +136,14 @@ def figures(
         else:
             result[name] = Figure(len(own), False, everyone.values)
     return result
+
+
+def group_key(member: Int64, value: Int64) -> Int64:
+    """One number that sorts by group, then by value: several times faster than sorting by two.
+
+    Values (scores, growth) are within 10**9, well inside half a group's room.
+    """
+    return member * _GROUP + value + _GROUP // 2
 
 
 def spread(groups: Groups, known: Mapping[str, Figure], place: int, absent: int) -> Int64:

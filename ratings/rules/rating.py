@@ -22,7 +22,7 @@ from ratings.rules.indicators import (
     ViolationsIndicator,
 )
 from ratings.rules.outcomes import RATED, Outcomes
-from ratings.rules.peers import Figure, Groups, Peers, figures, group, median, spread
+from ratings.rules.peers import Figure, Groups, Peers, figures, group, group_key, median, spread
 from ratings.rules.problems import SignalsError
 from ratings.rules.quantities import Quantities
 from ratings.rules.scheme import Scheme, required_measures
@@ -289,7 +289,7 @@ def _ranks(groups: Groups, good: Int64, rated: Bool) -> Int64:
     """Competition ranks within each group, 1 for the best, 0 where not rated."""
     rows = np.flatnonzero(rated)
     member, value = groups.member[rows], good[rows]
-    order = np.lexsort((-value, member))
+    order = np.argsort(group_key(member, -value))
     member, value = member[order], value[order]
     place = np.arange(len(rows))
     first_of_group = np.ones(len(rows), dtype=np.bool_)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from ratings.rules.columns import Bool, Events, Int32, Int64, Measure, Signals
+from ratings.rules.columns import MISSING, Events, Int32, Int64, Measure, Signals
 from ratings.rules.days import day_number
 from ratings.rules.problems import SignalsError
 from ratings.rules.vocabulary import (
@@ -129,7 +129,6 @@ def _outside(numbers: Int32, size: int) -> bool:
 
 
 def _too_large(amounts: Int64) -> bool:
-    missing = np.iinfo(np.int64).min
-    # Comparing both ways, because the absolute value of the smallest int64 is negative.
-    large: Bool = (amounts > LARGEST_AMOUNT) | ((amounts < -LARGEST_AMOUNT) & (amounts != missing))
-    return bool(large.any())
+    # Counting, because MISSING is below every bound and there can be millions of it.
+    below = np.count_nonzero(amounts < -LARGEST_AMOUNT)
+    return bool((amounts > LARGEST_AMOUNT).any() or below != np.count_nonzero(amounts == MISSING))

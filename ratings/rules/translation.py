@@ -127,7 +127,7 @@ def translate(tree: Tree, file: str, model: type[BaseModel], error: ErrorDetails
         **context,
     }
     if error["type"] == "missing" and path[-1] == "clause":
-        words["hint"] = "，写明所依据的条款，例如 clause = \"第六条第二项\""
+        words["hint"] = '，写明所依据的条款，例如 clause = "第六条第二项"'
     what, remedy = (_fill(text, words) for text in plain)
     expected = str(context.get("expected") or context.get("expected_tags") or "")
     if expected:

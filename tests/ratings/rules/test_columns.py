@@ -230,3 +230,10 @@ def test_one_alone_is_as_in_a_large_run() -> None:
         alone = rate(SHAOXING, take(city, [place]), run.peers)
         assert alone.grade[0] == run.grade[place]
         assert (alone.trace[0] == run.trace[place]).all()
+
+
+def test_more_facts_than_can_be_added_up_are_refused() -> None:
+    crowd = build([Shop(violations=[Fact("NO_CONSENT", LAST)] * 50_001)])
+    with pytest.raises(SignalsError) as caught:
+        rate(SHAOXING, crowd)
+    assert caught.value.reasons == ("violations 中有药店超过 50000 件。",)

@@ -1322,6 +1322,197 @@ MISTAKES: list[tuple[str, str, str, list[tuple[str, str, str, str]]]] = [
             ),
         ],
     ),
+    (
+        "topic in two rows",
+        "[[eligibility]]",
+        '[[indicators]]\nid = "complaints"\ncomponent = "credit"\nkind = "complaints"\ntitle = "投诉"\nclause = "第十二条"\nageing = { shape = "none", clause = "第十二条" }\n[[indicators.rows]]\ntitle = "甲"\ntopics = ["FRAUD"]\npoints = -1\nclause = "第十二条第一项"\n[[indicators.rows]]\ntitle = "乙"\ntopics = ["SERVICE", "FRAUD"]\npoints = -1\nclause = "第十二条第二项"\n[indicators.default]\ntitle = "丙"\npoints = -1\nclause = "第十二条第三项"\n\n[[eligibility]]',
+        [
+            (
+                "indicators[3].rows[1].topics[1]",
+                "第十二条第二项",
+                "“FRAUD”已由 rows[0] 规定，同一件事会有两个分值。",
+                "只在一处列出。",
+            ),
+        ],
+    ),
+    (
+        "unknown topic",
+        "[[eligibility]]",
+        '[[indicators]]\nid = "complaints"\ncomponent = "credit"\nkind = "complaints"\ntitle = "投诉"\nclause = "第十二条"\nageing = { shape = "none", clause = "第十二条" }\n[[indicators.rows]]\ntitle = "甲"\ntopics = ["FRAUD"]\npoints = -1\nclause = "第十二条第一项"\n[[indicators.rows]]\ntitle = "乙"\ntopics = ["SERVICE", "FRAUDS"]\npoints = -1\nclause = "第十二条第二项"\n[indicators.default]\ntitle = "丙"\npoints = -1\nclause = "第十二条第三项"\n\n[[eligibility]]',
+        [
+            (
+                "indicators[3].rows[1].topics[1]",
+                "第十二条第二项",
+                "没有名为“FRAUDS”的举报投诉内容。",
+                "是否应为 FRAUD？",
+            ),
+        ],
+    ),
+    (
+        "months with steps",
+        'shape = "linear", months',
+        'shape = "steps", steps = [{ months = 3, percent = 50 }], months',
+        [
+            (
+                "indicators[0].ageing.months",
+                "第六条",
+                "shape 为 steps 时 months 不起作用。",
+                "删去 months。",
+            ),
+        ],
+    ),
+    (
+        "steps without steps",
+        'shape = "linear", months = 24',
+        'shape = "steps"',
+        [
+            (
+                "indicators[0].ageing.steps",
+                "第六条",
+                "分段递减没有写明各段。",
+                "写明 steps，例如 [{ months = 12, percent = 0 }]。",
+            ),
+        ],
+    ),
+    (
+        "lighter bracket",
+        '[{ gt = 1000, points = -5, clause = "第五条第二项" }]',
+        '[{ gt = 1000, points = -5, clause = "第五条第二项" }, { ge = 5000, points = -4.5, clause = "第五条第四项" }]',
+        [
+            (
+                "indicators[0].rows[0].amounts[1].points",
+                "第五条第四项",
+                "分值 -4.5 比上一档（-5）更轻，情况越差得分反而越好。",
+                "各档分值逐档加重。",
+            ),
+        ],
+    ),
+    (
+        "free with brackets",
+        "points_per_percent = -0.5",
+        'brackets = [{ gt = 5, points = -1, clause = "第七条" }]',
+        [
+            (
+                "indicators[1].free",
+                "第七条",
+                "分档计分时 free 不起作用。",
+                "删去 free。",
+            ),
+        ],
+    ),
+    (
+        "unknown key in a condition",
+        "min = 90\n",
+        'min = 90\nalso = { not = { quantity = "complaints", ge = 1, withn_months = 3 } }\n',
+        [
+            (
+                "bands.rows[0].also.not.withn_months",
+                "第十一条第一项",
+                "不认识的键“withn_months”。",
+                "是否应为 within_months？",
+            ),
+        ],
+    ),
+    (
+        "unknown key in points",
+        "SERIOUS = -30",
+        "SERIOUS = -30, GRAVE = -40",
+        [
+            (
+                "indicators[0].rows[0].points.GRAVE",
+                "第五条第一项",
+                "不认识的键“GRAVE”。",
+                "删去它；此处可用的键：MINOR、GENERAL、SERIOUS。",
+            ),
+        ],
+    ),
+    (
+        "misspelt gravity",
+        "SERIOUS = -30",
+        "SERIUOS = -30",
+        [
+            (
+                "indicators[0].rows[0].points.SERIUOS",
+                "第五条第一项",
+                "不认识的键“SERIUOS”。",
+                "是否应为 SERIOUS？",
+            ),
+        ],
+    ),
+    (
+        "unknown track",
+        'kinds = ["RETURNED_DRUG"]\npoints',
+        'kinds = ["RETURNED_DRUG"]\ntracks = ["FINE"]\npoints',
+        [
+            (
+                "indicators[0].rows[0].tracks[0]",
+                "第五条第一项",
+                "没有名为“FINE”的处理性质。",
+                "改为 PENALTY、AGREEMENT 之一。",
+            ),
+        ],
+    ),
+    (
+        "wrong sign where fewer is better",
+        'direction = "higher_is_better"',
+        'direction = "lower_is_better"',
+        [
+            (
+                "indicators[0].default.points.MINOR",
+                "第五条第三项",
+                "分值 -5 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "indicators[0].default.points.GENERAL",
+                "第五条第三项",
+                "分值 -5 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "indicators[0].default.points.SERIOUS",
+                "第五条第三项",
+                "分值 -5 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "indicators[0].rows[0].points.MINOR",
+                "第五条第一项",
+                "分值 -10 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "indicators[0].rows[0].points.GENERAL",
+                "第五条第一项",
+                "分值 -20 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "indicators[0].rows[0].points.SERIOUS",
+                "第五条第一项",
+                "分值 -30 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "indicators[0].rows[0].amounts[0].points",
+                "第五条第二项",
+                "分值 -5 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "indicators[1].points_per_percent",
+                "第七条",
+                "分值 -0.5 会使得分变好。",
+                "分数低者为好的规则中记分写正数，例如 6。",
+            ),
+            (
+                "bands.rows[0]",
+                "第十一条第一项",
+                "“A”没有写明 max。",
+                "补上 max；只有最末等级可以省略。",
+            ),
+        ],
+    ),
 ]
 
 

@@ -104,6 +104,17 @@ def test_whole_months_as_for_single_days(days: list[date], last: date) -> None:
     assert whole_months(column, last).tolist() == expected
 
 
+def test_whole_months_of_many_days() -> None:
+    """Long columns are looked up; days after the last one, and of long ago, among them."""
+    last = date(2025, 2, 28)
+    few = np.array([day_number(date(2001, 1, 31)), day_number(last) + 5, 2**31 - 1, -40_000], np.int32)
+    near = np.arange(day_number(date(2003, 1, 1)), day_number(date(2025, 6, 1)), dtype=np.int32)
+    for many in (np.tile(near, 3), np.concatenate([np.tile(near, 3), few])):
+        found = whole_months(many, last)
+        for part in range(0, len(many), 5000):
+            assert (found[part : part + 5000] == whole_months(many[part : part + 5000], last)).all()
+
+
 def test_days_there_and_back() -> None:
     for offset in range(0, 40_000, 37):
         day = date(1970, 1, 1) + timedelta(days=offset)
