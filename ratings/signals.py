@@ -77,6 +77,9 @@ def read_signals(
     }
     narrowed = district is not None or pharmacy_id is not None
     with connection.cursor() as cursor:
+        if not narrowed:
+            # A nation's months are grouped in one hash table instead of spilling to disk.
+            cursor.execute("SET LOCAL work_mem = '256MB'")
         cursor.execute(f"LOCK TABLE {', '.join(SOURCES)} IN SHARE MODE")
         _stage(cursor, params, narrowed)
     population = read_columns(
@@ -203,36 +206,37 @@ def _payments(ids: Int64, months: list[date], params: dict[str, Any], narrowed: 
         f"coalesce(max(f.amount_fen) FILTER (WHERE f.month = DATE '{month}'), {MISSING})" for month in months
     )
     kinds = {f"m{number}": "i8" for number in range(len(months))}
-    within = (
-        f"(f.month BETWEEN %(first)s AND %(last)s OR f.month BETWEEN %(base)s AND DATE '{_last(months)}') "
-        f"AND {_KNOWN.format('f')}"
+    chosen = (
+        "AND f.pharmacy_id IN (SELECT pharmacy_id FROM run_population UNION SELECT member FROM run_lineage)"
+        if narrowed
+        else ""
     )
-    chosen = "AND f.pharmacy_id IN (SELECT pharmacy_id FROM run_population)" if narrowed else ""
-    own = read_columns(
-        f"SELECT f.pharmacy_id, {amounts} FROM ratings_fundpayment f WHERE {within} {chosen} GROUP BY 1",
+    paid = read_columns(
+        f"""SELECT f.pharmacy_id, {amounts} FROM ratings_fundpayment f
+            WHERE f.month BETWEEN %(base)s AND %(last)s {_between(months)} AND {_KNOWN.format("f")} {chosen}
+            GROUP BY f.pharmacy_id""",
         params,
         {"id": "i8", **kinds},
     )
+    lineage = read_columns("SELECT subject, member FROM run_lineage", {}, {"subject": "i8", "member": "i8"})
+    rows = rows_of(ids, paid["id"])
+    own = rows >= 0
+    heirs, inherited = rows_of(ids, lineage["subject"]), rows_of(paid["id"], lineage["member"])
+    heirs, inherited = heirs[inherited >= 0], inherited[inherited >= 0]
     matrix = np.full((len(ids), len(months)), MISSING, np.int64)
-    rows = rows_of(ids, own["id"])
-    known = rows >= 0
     for number, name in enumerate(kinds):
-        matrix[rows[known], number] = own.pop(name)[known]
-    inherited = read_columns(
-        f"""SELECT l.subject, {amounts} FROM ratings_fundpayment f JOIN run_lineage l ON l.member = f.pharmacy_id
-            WHERE {within} GROUP BY l.subject, l.member""",
-        params,
-        {"id": "i8", **kinds},
-    )
-    heirs = rows_of(ids, inherited["id"])
-    for number, name in enumerate(kinds):
-        _add_months(matrix[:, number], heirs, inherited[name])
+        amount = paid.pop(name)
+        matrix[rows[own], number] = amount[own]
+        _add_months(matrix[:, number], heirs, amount[inherited])
     return matrix
 
 
-def _last(months: list[date]) -> date:
-    """The last month of the base period, the first half of ``months``."""
-    return months[len(months) // 2 - 1]
+def _between(months: list[date]) -> str:
+    """Leaves out the months between the base period and the period itself, if there are any."""
+    base_end, first = months[len(months) // 2 - 1], months[len(months) // 2]
+    if add_months(base_end, 1) == first:
+        return ""
+    return f"AND (f.month <= DATE '{base_end}' OR f.month >= DATE '{first}')"
 
 
 def _add_months(column: Int64, heirs: NDArray[np.int64], amounts: Int64) -> None:
