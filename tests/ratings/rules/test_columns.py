@@ -14,13 +14,14 @@ from ratings.rules import (
     digest,
     memory_months,
     needs_payments,
+    parse_scheme,
     rate,
     required_measures,
     take,
 )
 from ratings.rules.columns import MISSING
 from tests.ratings.rules.building import Fact, Shop, build, nation
-from tests.ratings.rules.strategies import LAST, all_schemes, random_city
+from tests.ratings.rules.strategies import DOCUMENTS, LAST, all_schemes, random_city
 
 SHAOXING = all_schemes()["shaoxing-style"]
 NANTONG = all_schemes()["nantong"]
@@ -198,6 +199,24 @@ def test_facts_that_aged_away_may_be_left_out() -> None:
         with_old = rate(scheme, build([Shop(violations=facts, measures={"earned": 0})]))
         without = rate(scheme, build([Shop(measures={"earned": 0})]))
         assert digest(with_old) == digest(without), key
+
+
+@pytest.mark.parametrize(
+    ("within", "ageing", "months"),
+    [
+        ("within_months = 36, ", 'shape = "linear", months = 24', 36),
+        ("within_months = 12, ", 'shape = "linear", months = 24', 24),
+        ("", 'shape = "linear", months = 24', None),
+        ("within_months = 12, ", 'shape = "none"', None),
+        ("within_months = 12, ", 'shape = "steps", steps = [{ months = 6, percent = 50 }]', None),
+        ("within_months = 12, ", 'shape = "steps", steps = [{ months = 30, percent = 0 }]', 30),
+    ],
+)
+def test_how_far_back_facts_matter(within: str, ageing: str, months: int | None) -> None:
+    text = (DOCUMENTS / "small.toml").read_text(encoding="utf-8")
+    text = text.replace("ge = 1 }", f"{within}ge = 1 }}")
+    text = text.replace('shape = "linear", months = 24', ageing)
+    assert memory_months(parse_scheme(text)) == months
 
 
 def test_what_schemes_read() -> None:
