@@ -25,6 +25,8 @@ from ratings.services.imports.straight import StraightWay
 Progress = Callable[[int, float], None]
 #: Share of the work done when a file is read, and when it is compared; writing takes the rest.
 _READING_SHARE, _COMPARING_DONE = 0.3, 0.5
+#: The same on the straight way, where reading is writing; the rest are the table's own checks.
+_STRAIGHT_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,18 @@ class Job:
             context = Context(timezone.localdate(moment), source.epoch, _districts(kind))
             if self.writing and self.within is None:
                 straight = StraightWay(
-                    kind, source, layout, context, self.batch, self.by.name, moment, self.progress
+                    kind,
+                    source,
+                    layout,
+                    context,
+                    self.batch,
+                    self.by.name,
+                    moment,
+                    lambda rows, share: self.progress(rows, _STRAIGHT_SHARE * share),
                 )
                 if (rows := straight.store()) is not None:
+                    reports.keep_all_problems(self.batch.pk, 0)
+                    self.progress(rows, 1.0)
                     return Outcome(Counts(rows, 0, 0, 0), True, _read_as(source, layout, rows), [])
             progress = self.progress
             rows = stage(

@@ -7,7 +7,7 @@ as PostgreSQL reads it in COPY's text format, and raises BadValue with a remedy 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from unicodedata import normalize
 
@@ -29,6 +29,8 @@ _CLEANING: dict[int, str] = {**dict.fromkeys(_BLANKS, " "), **dict.fromkeys(_NOT
 _PLAIN = re.compile(r"[!-~]+")
 _SPREADSHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!"}
 
+#: room for every digit that read_number lets through, so that nothing is rounded unseen
+_EXACT = Context(prec=80)
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _AMOUNT_UNIT = re.compile(r"(人民币|rmb|cny|[¥$€])?(.*?)(亿元|万元|千元|元|分)?", re.IGNORECASE)
@@ -246,7 +248,8 @@ def read_number(text: str, what: str) -> Decimal:
             f"{quote(text)}不是{what}。",
             "请写成普通数字，如 1234.56 或 1,234.56（不用科学记数法、不写文字）。",
         )
-    return -Decimal(written) if negative else Decimal(written)
+    value = Decimal(written)
+    return value.copy_negate() if negative else value
 
 
 def amount_parser(unit: int, lowest: int, highest: int) -> Callable[[str], str]:
@@ -266,9 +269,9 @@ def amount_parser(unit: int, lowest: int, highest: int) -> Callable[[str], str]:
         if outer_negative and sign:
             raise BadValue(f"{quote(text)}不是金额。", "负数请只用负号或括号之一。")
         value = read_number(f"{sign}{number}" if number else text, "金额")
-        fen = value * (UNITS[own_unit] if own_unit else unit)
+        fen = _EXACT.multiply(value, Decimal(UNITS[own_unit] if own_unit else unit))
         if outer_negative:
-            fen = -fen
+            fen = fen.copy_negate()
         if fen != fen.to_integral_value():
             raise BadValue(f"{quote(text)}不足一分的部分无法入账。", "金额最多精确到分（元后两位小数）。")
         if fen < lowest:
@@ -302,10 +305,11 @@ def decimal_parser(places: int, bound: int) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         value = read_number(text, "数值")
-        if round(value, places) != value:
-            raise BadValue(f"{quote(text)}的小数超过 {places} 位。", f"请四舍五入到 {places} 位小数。")
         if abs(value) > bound:
             raise BadValue(f"{quote(text)}超出范围。", f"绝对值不得超过 {bound}。")
+        scaled = _EXACT.scaleb(value, places)
+        if scaled != scaled.to_integral_value():
+            raise BadValue(f"{quote(text)}的小数超过 {places} 位。", f"请四舍五入到 {places} 位小数。")
         return format(value, "f")
 
     return parse

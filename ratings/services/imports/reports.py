@@ -13,7 +13,7 @@ from ratings.models import ImportBatch
 from ratings.services.imports.files import problems_path
 from ratings.services.imports.headers import EXAMPLE_MARK
 from ratings.services.imports.kinds import kind_named
-from ratings.services.imports.staging import PROBLEMS
+from ratings.services.imports.staging import PROBLEMS, copying
 
 #: So many problems are kept in the batch itself.
 KEPT_IN_BATCH = 1_000
@@ -45,12 +45,9 @@ def keep_all_problems(batch_id: int, kept: int) -> None:
         f"CASE WHEN {name} ~ '{_FORMULA.replace(chr(39), chr(39) * 2)}' THEN '''' || {name} ELSE {name} END"
         for name in ('"column"', "value", "message", "remedy")
     )
-    with (
-        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file,
-        connection.cursor() as cursor,
-    ):
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(_header())
-        with cursor.copy(
+        with copying(
             f"COPY (SELECT line, {harmless} FROM {PROBLEMS} {_ORDER}) TO STDOUT (FORMAT csv)"
         ) as copy:
             for block in copy:

@@ -4,13 +4,14 @@ Rows with a bad cell do not reach the table; what is wrong with them goes to ano
 Memory is bounded by the chunk: nothing here grows with the file.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
+from psycopg import Copy
 
 from ratings.services.imports import bulk
 from ratings.services.imports.columns import Context, Kind, Row, RowCheck
@@ -47,7 +48,7 @@ def stage(
             " ON COMMIT DROP"
         )
         count = 0
-        with cursor.copy(f"COPY {STAGE} FROM STDIN") as copy:
+        with copying(f"COPY {STAGE} FROM STDIN") as copy:
             for chunk in source.chunks(layout.head, layout.skip):
                 data, problems = rows.parse(chunk)
                 copy.write(data)
@@ -56,7 +57,7 @@ def stage(
                     spool.write(_problem_line(problem))
                 progress(count, chunk.share)
         rows.refuse_cut_off(source, count)
-        _copy_spool(cursor, spool)
+        _copy_spool(spool)
         cursor.execute(f"ANALYZE {STAGE}")
     return count
 
@@ -67,11 +68,18 @@ def _problem_line(problem: Problem) -> bytes:
     return f"{problem.line}\t0\t{text}\n".encode("utf-8", "replace")
 
 
-def _copy_spool(cursor: CursorWrapper, spool: BinaryIO) -> None:
+@contextmanager
+def copying(statement: str) -> Iterator[Copy]:
+    """A COPY under way; errors of the database come as Django's."""
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        yield copy
+
+
+def _copy_spool(spool: BinaryIO) -> None:
     if not spool.tell():
         return
     spool.seek(0)
-    with cursor.copy(f"COPY {PROBLEMS} FROM STDIN") as copy:
+    with copying(f"COPY {PROBLEMS} FROM STDIN") as copy:
         while block := spool.read(1 << 18):
             copy.write(block)
 

@@ -18,7 +18,7 @@ from ratings.services.imports.columns import Context, Kind
 from ratings.services.imports.headers import Layout
 from ratings.services.imports.parsing import escaped
 from ratings.services.imports.sources import Source
-from ratings.services.imports.staging import RowParser, copy_lines
+from ratings.services.imports.staging import RowParser, copy_lines, copying
 
 _UNIQUE_VIOLATION = "23505"
 
@@ -61,13 +61,10 @@ class StraightWay:
         count = 0
         # the first block asks the database, so it comes before the connection is busy with COPY
         first = next(blocks, (b"", 0, 0.0))
-        with (
-            connection.cursor() as cursor,
-            cursor.copy(
-                f'COPY {self.kind.table} ("row", {targets}, batch_id, recorded_by, recorded_at,'
-                " void_reason, voided_by) FROM STDIN"
-            ) as copy,
-        ):
+        with copying(
+            f'COPY {self.kind.table} ("row", {targets}, batch_id, recorded_by, recorded_at,'
+            " void_reason, voided_by) FROM STDIN"
+        ) as copy:
             for data, rows, share in chain([first], blocks):
                 copy.write(data)
                 count += rows

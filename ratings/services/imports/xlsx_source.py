@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
@@ -56,11 +56,19 @@ class XlsxSource(Source):
     short_rows_are_whole = True
 
     def __init__(self, path: Path, sheet: str | None) -> None:
+        self._file = path.open("rb")  # by name, openpyxl would insist on an ending
         try:
-            _guard(path)
+            self._open(sheet)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self, sheet: str | None) -> None:
+        try:
+            _guard(self._file)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+                self._book = openpyxl.load_workbook(self._file, read_only=True, data_only=True)
         except UnreadableFile:
             raise
         except _DAMAGE as error:
@@ -71,7 +79,6 @@ class XlsxSource(Source):
         if not names:
             raise UnreadableFile("工作簿里没有工作表。", "请核对文件。")
         self._name = sheet if sheet is not None else names[0]
-        self._sheets = len(names)
         self.epoch = self._book.epoch.date() if self._book.epoch else date(1899, 12, 30)
 
     def described(self, head: Head) -> dict[str, str]:
@@ -79,6 +86,7 @@ class XlsxSource(Source):
 
     def close(self) -> None:
         self._book.close()
+        self._file.close()
 
     def heads(self) -> list[Head]:
         rows: list[tuple[int, list[str]]] = []
@@ -148,9 +156,9 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def _guard(path: Path) -> None:
+def _guard(file: BinaryIO) -> None:
     """Refuse archives whose parts would unpack to too much, or that declare XML entities."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
         if len(parts) > _MAX_PARTS:
             raise too_large(f"XLSX 内部文件超过 {_MAX_PARTS} 个")
