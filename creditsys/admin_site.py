@@ -31,6 +31,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "医保定点药店信用评价",
     "SITE_SUBHEADER": "监管端",
     "SITE_SYMBOL": "verified",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("creditsys/icon.svg")}
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "THEME": "light",

@@ -11,6 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
     window.CalendarNamespace.daysOfWeekInitial = ["日", "一", "二", "三", "四", "五", "六"];
   }
   document.querySelectorAll(".cs-file input").forEach((input) => {
+    input.hasChangeListener = true; // else unfold writes the file's name into the next text box
     input.addEventListener("change", () => {
       input.closest(".cs-file").querySelector("output").textContent =
         input.files.length ? input.files[0].name : "未选择文件";
