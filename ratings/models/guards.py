@@ -58,7 +58,7 @@ def voidable_once(void_columns: Sequence[str]) -> list[pgtrigger.Trigger]:
                 IF OLD.voided_at IS NOT NULL THEN
                     RAISE EXCEPTION '%: 已作废的记录不得再改', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
                 END IF;
-                IF NEW.voided_at <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state = 'DONE') THEN
+                IF NEW.voided_at <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state <> 'FAILED') THEN
                     RAISE EXCEPTION '%: 作废时间早于已完成评价批次的数据截止时间', TG_TABLE_NAME
                         USING ERRCODE = 'restrict_violation';
                 END IF;
@@ -114,7 +114,7 @@ def not_behind_a_run() -> pgtrigger.Trigger:
         referencing=pgtrigger.Referencing(new="new_rows"),
         func="""
             IF (SELECT min(recorded_at) FROM new_rows)
-               <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state = 'DONE') THEN
+               <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state <> 'FAILED') THEN
                 RAISE EXCEPTION '%: 记录时间早于已完成评价批次的数据截止时间，不得补记到过去', TG_TABLE_NAME
                     USING ERRCODE = 'restrict_violation';
             END IF;

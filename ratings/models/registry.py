@@ -193,8 +193,10 @@ class Pharmacy(models.Model):
                 when=pgtrigger.After,
                 operation=pgtrigger.Update,
                 referencing=pgtrigger.Referencing(new="new_rows", old="old_rows"),
+                # The time of writing, not of the transaction's start: see services/moments.py.
+                declare=[("moment", "timestamptz := clock_timestamp()")],
                 func="""
-                    UPDATE ratings_pharmacyversion v SET voided_at = now()
+                    UPDATE ratings_pharmacyversion v SET voided_at = moment
                     FROM new_rows n JOIN old_rows o USING (id)
                     WHERE v.pharmacy_id = n.id AND v.voided_at IS NULL
                       AND (n.district_id, n.is_chain, n.designated_on, n.designated_until, n.predecessor_id)
@@ -202,7 +204,7 @@ class Pharmacy(models.Model):
                           (o.district_id, o.is_chain, o.designated_on, o.designated_until, o.predecessor_id);
                     INSERT INTO ratings_pharmacyversion
                         (pharmacy_id, district_id, is_chain, designated_on, designated_until, predecessor_id, recorded_at)
-                    SELECT n.id, n.district_id, n.is_chain, n.designated_on, n.designated_until, n.predecessor_id, now()
+                    SELECT n.id, n.district_id, n.is_chain, n.designated_on, n.designated_until, n.predecessor_id, moment
                     FROM new_rows n
                     WHERE NOT EXISTS (
                         SELECT 1 FROM ratings_pharmacyversion v

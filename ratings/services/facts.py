@@ -11,6 +11,7 @@ from django.utils import timezone
 from ratings.models import District, Enterprise, Fact, Pharmacy
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
+from ratings.services.moments import recording_moment
 
 FactType = TypeVar("FactType", bound=Fact)
 
@@ -22,7 +23,7 @@ def record_fact(model: type[FactType], *, by: Actor, **values: Any) -> FactType:
     ``values`` are the model's own fields. Raises ValidationError, by field, when a value or a
     constraint is broken; a live fact with the same key must be voided first.
     """
-    fact = model(**values, recorded_by=by.name, recorded_at=timezone.now())
+    fact = model(**values, recorded_by=by.name, recorded_at=recording_moment(model))
     fact.full_clean()
     fact.save(force_insert=True)
     record("记录事实", fact, by=by, after=model_to_dict(fact))
@@ -38,13 +39,14 @@ def void_fact(fact: FactType, *, reason: str, by: Actor) -> FactType:
     reason = reason.strip()
     if not reason:
         raise Refused("作废须写明原因。")
+    moment = recording_moment(type(fact))
     current = type(fact)._default_manager.select_for_update().get(pk=fact.pk)
     if current.voided_at is not None:
         raise Refused(
             f"该记录已于 {timezone.localtime(current.voided_at):%Y-%m-%d %H:%M} 由 {current.voided_by} 作废。"
         )
     before = model_to_dict(current)
-    current.voided_at, current.void_reason, current.voided_by = timezone.now(), reason, by.name
+    current.voided_at, current.void_reason, current.voided_by = moment, reason, by.name
     current.save(update_fields=["voided_at", "void_reason", "voided_by"])
     record("作废事实", current, by=by, reason=reason, before=before)
     return current
@@ -58,8 +60,11 @@ def save_registry(instance: Model, *, by: Actor, reason: str = "") -> None:
     """
     if not isinstance(instance, District | Enterprise | Pharmacy):
         raise TypeError(f"{type(instance).__name__} is no registry record")
+    moment = recording_moment(type(instance))
     known = type(instance)._default_manager.select_for_update().filter(pk=instance.pk).first()
     before = model_to_dict(known) if known else None
+    if known is None and not isinstance(instance, District):
+        instance.recorded_at = moment
     if isinstance(instance, Pharmacy):
         refuse_predecessor_cycle(instance)
     instance.full_clean()

@@ -1,15 +1,20 @@
 """Single facts: recorded, voided, and the registry kept, each with one audit event."""
 
+import threading
 from datetime import date
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connections, transaction
+from django.utils import timezone
 
 from ratings.models import AuditEvent, Pharmacy, Violation
+from ratings.rules.periods import Period
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.facts import record_fact, save_registry, void_fact
+from ratings.signals import read_signals
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -123,3 +128,23 @@ def test_wrong_codes_are_refused(code: str) -> None:
 def test_only_the_registry_is_kept_here() -> None:
     with pytest.raises(TypeError):
         save_registry(factories.violation(factories.pharmacy()), by=BY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fact_recorded_while_a_run_reads_is_known_only_after_its_cutoff() -> None:
+    given = values()
+    recorded: list[Violation] = []
+
+    def clerk() -> None:
+        recorded.append(record_fact(Violation, by=BY, **given))
+        connections.close_all()
+
+    writer = threading.Thread(target=clerk)
+    with transaction.atomic():
+        read_signals(Period.parse("2025"), timezone.now())
+        writer.start()
+        writer.join(0.3)
+        assert not recorded
+        cutoff = timezone.now()
+    writer.join(20)
+    assert recorded[0].recorded_at > cutoff
