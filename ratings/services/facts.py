@@ -23,7 +23,7 @@ def record_fact(model: type[FactType], *, by: Actor, **values: Any) -> FactType:
     ``values`` are the model's own fields. Raises ValidationError, by field, when a value or a
     constraint is broken; a live fact with the same key must be voided first.
     """
-    fact = model(**values, recorded_by=by.name, recorded_at=recording_moment(model))
+    fact = model(**values, recorded_by=by.name, recorded_at=recording_moment(model._meta.db_table))
     fact.full_clean()
     fact.save(force_insert=True)
     record("记录事实", fact, by=by, after=model_to_dict(fact))
@@ -39,7 +39,7 @@ def void_fact(fact: FactType, *, reason: str, by: Actor) -> FactType:
     reason = reason.strip()
     if not reason:
         raise Refused("作废须写明原因。")
-    moment = recording_moment(type(fact))
+    moment = recording_moment(fact._meta.db_table)
     current = type(fact)._default_manager.select_for_update().get(pk=fact.pk)
     if current.voided_at is not None:
         raise Refused(
@@ -60,7 +60,7 @@ def save_registry(instance: Model, *, by: Actor, reason: str = "") -> None:
     """
     if not isinstance(instance, District | Enterprise | Pharmacy):
         raise TypeError(f"{type(instance).__name__} is no registry record")
-    moment = recording_moment(type(instance))
+    moment = recording_moment(instance._meta.db_table)
     known = type(instance)._default_manager.select_for_update().filter(pk=instance.pk).first()
     before = model_to_dict(known) if known else None
     if known is None and not isinstance(instance, District):

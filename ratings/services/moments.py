@@ -2,17 +2,17 @@
 
 from datetime import datetime
 
-from django.db import connection, models
+from django.db import connection
 from django.utils import timezone
 
 
-def recording_moment(model: type[models.Model]) -> datetime:
-    """Now, after waiting for rating runs that read this table at this moment.
+def recording_moment(table: str) -> datetime:
+    """Now, after waiting for rating runs that read ``table`` at this moment.
 
     Called first in a transaction that writes facts. A run that reads later waits for that
     transaction, so it sees everything recorded by its cutoff; one that read before has an
     earlier cutoff.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {model._meta.db_table} IN ROW EXCLUSIVE MODE")
+        cursor.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
     return timezone.now()

@@ -20,6 +20,7 @@ from ratings.services.imports.sources import Source
 from ratings.services.imports.staging import PROBLEMS, STAGE, stage
 from ratings.services.imports.store import REFUSED, ROWS, Counts, Store
 from ratings.services.imports.straight import StraightWay
+from ratings.services.moments import recording_moment
 
 #: Called with (rows read so far, share of the whole work done, 0 to 1).
 Progress = Callable[[int, float], None]
@@ -76,7 +77,7 @@ class Job:
             raise ImportStopped(f"“{kind.label}”为全市共用。", "请由全市人员导入。")
         if self.writing:
             _one_writer_at_a_time(kind)
-        moment = self.recorded_at or timezone.now()
+        moment = self.recorded_at or (recording_moment(kind.table) if self.writing else timezone.now())
         with opened(self.path, self.reading.sheet) as source:
             layout = find_layout(kind, source, self.reading.mapping, self.reading.defaults)
             context = Context(timezone.localdate(moment), source.epoch, _districts(kind))
@@ -107,7 +108,7 @@ class Job:
         reports.keep_all_problems(self.batch.pk, len(problems))
         written = self.writing and (not counts.refused or self.skip_refused)
         if written:
-            store.write(self.batch.pk, counts.refused, self.by.name, self.recorded_at or timezone.now())
+            store.write(self.batch.pk, counts.refused, self.by.name, moment)
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE {STAGE}, {PROBLEMS}, {ROWS}, {REFUSED}")
         progress(rows, 1.0)
