@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -26,6 +27,11 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
     }
 
 
+def environment(request: HttpRequest) -> list[str] | None:
+    """A mark at the top of every page of an installation that is no production."""
+    return None if settings.PRODUCTION else ["演示环境", "warning"]
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "医保定点药店信用评价",
     "SITE_HEADER": "医保定点药店信用评价",
@@ -34,6 +40,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("creditsys/icon.svg")}
     ],
+    "ENVIRONMENT": "creditsys.admin_site.environment",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "THEME": "light",

@@ -129,7 +129,7 @@ class UserAdmin(DjangoUserAdmin, SuperuserAdmin):
     inlines = (ScopeInline,)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("个人信息", {"fields": ("last_name", "first_name", "email")}),
+        ("个人信息", {"fields": ("first_name", "email")}),
         ("权限", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("日期", {"fields": ("last_login", "date_joined")}),
     )
@@ -149,6 +149,12 @@ class UserAdmin(DjangoUserAdmin, SuperuserAdmin):
             if request.method == "POST" and answer.status_code == 302:
                 record("重设密码", self.get_object(request, id), by=Actor.of(request))
         return answer
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A Chinese name is one field."""
+        if db_field.name == "first_name":
+            kwargs["label"] = "姓名"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @display(description="姓名")
     def full_name(self, row: User) -> str:

@@ -50,7 +50,7 @@ def signed_in(context: BrowserContext, live_server: LiveServer) -> tuple[Page, l
         "response",
         lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None,
     )
-    page.goto(f"{live_server.url}/admin/")
+    page.goto(f"{live_server.url}/admin/login/")
     page.get_by_label("用户名").fill("root")
     page.locator("[name=password]").fill("secret-of-the-test")
     page.get_by_role("button", name="登录").click()

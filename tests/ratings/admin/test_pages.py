@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from html.parser import HTMLParser
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -224,6 +225,16 @@ def test_the_sign_in_page_is_chinese(client: Client, db: None) -> None:
     assert words_of(page) == set()
     page = client.post(reverse("admin:login"), {"username": "x", "password": "y"}).content.decode()
     assert words_of(page) - {"password", "username"} == set()
+
+
+def test_sign_in_leads_to_the_start_page(client: Client, db: None) -> None:
+    User.objects.create_superuser("root", password="x")
+    page = client.get(reverse("admin:login")).content.decode()
+    assert f'name="next" value="{reverse("admin:index")}" form="login-form"' in page
+
+
+def test_the_demo_says_so(root: Client) -> None:
+    assert "演示环境" in root.get(reverse("admin:index")).content.decode()
 
 
 def test_scopes_are_shown_in_words(root: Client, here: Place) -> None:

@@ -16,7 +16,7 @@ def test_a_scope_is_given_on_the_users_page(root: Client) -> None:
     address = reverse("admin:auth_user_change", args=(user.pk,))
     form = {
         "username": "new",
-        "last_name": "王",
+        "first_name": "王芳",
         "is_active": "on",
         "is_staff": "on",
         "scope-TOTAL_FORMS": "1",
