@@ -1,7 +1,7 @@
 """The same rating by hand-written SQL: what an expert would write for this one scheme.
 
 Staged temporary tables, analysed; the months turned by ``max() FILTER`` (faster than a
-self-join here); medians by ``percentile_disc``; ranks by window functions; and the whole
+self-join here); medians by ``percentile_disc``; ranks by counting better scores; and the whole
 trace stored in a table of ``ratings_rating``'s shape, checks and indexes, but without its
 triggers. Only for ``shaoxing-style`` version 1 and whole years: that is its advantage.
 """
@@ -230,16 +230,34 @@ def _score() -> list[str]:
     ]
 
 
+def _places() -> list[str]:
+    """Ranks by counting better scores: many share one, so no wide row is ever sorted."""
+    better = "ORDER BY score DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    return [
+        f"""CREATE TEMP TABLE s_places ON COMMIT DROP AS
+        WITH counted AS (
+            SELECT district, score, count(*) AS n FROM s_scored WHERE state = 0 GROUP BY 1, 2
+        ), in_city AS (
+            SELECT score, 1 + coalesce(sum(sum(n)) OVER ({better}), 0)::int AS rank_city FROM counted GROUP BY 1
+        )
+        SELECT c.district, c.score, i.rank_city,
+               1 + coalesce(sum(c.n) OVER (PARTITION BY c.district {better.replace("score", "c.score")}), 0)::int
+                   AS rank_district
+        FROM counted c JOIN in_city i ON i.score = c.score""",
+        "ANALYZE s_scored",
+        "ANALYZE s_places",
+    ]
+
+
 def _stored() -> str:
     return f"""
     INSERT INTO {TABLE} (run_id, pharmacy_id, district_id, state, score, grade, grade_before_caps, caps,
                          rank_district, rank_city, trace)
-    SELECT %(run)s, id, district, state, score,
+    SELECT %(run)s, id, one.district, state, one.score,
            CASE WHEN state > 0 THEN -1 WHEN caps & 1 > 0 THEN 3 WHEN caps & 2 > 0 THEN greatest(2, band)
                 WHEN caps & 4 > 0 THEN greatest(1, band) ELSE band END,
            CASE WHEN state > 0 THEN -1 ELSE band END, caps,
-           CASE WHEN state = 0 THEN rank() OVER (PARTITION BY state, district ORDER BY score DESC) ELSE 0 END,
-           CASE WHEN state = 0 THEN rank() OVER (PARTITION BY state ORDER BY score DESC) ELSE 0 END,
+           CASE WHEN state = 0 THEN p.rank_district ELSE 0 END, CASE WHEN state = 0 THEN p.rank_city ELSE 0 END,
            ARRAY[status, chain, tenure, opened, v_n, v_sum, v_points, c_n, c_sum, c_points, months, current, base,
                  basis, growth, median, excess, g_sum, g_points, component,
                  -least(0, v_points, c_points, g_points), component * {WHOLE}]
@@ -247,7 +265,7 @@ def _stored() -> str:
         SELECT *, CASE WHEN score >= 90000 THEN 0 WHEN score >= 80000 THEN 1 WHEN score >= 60000 THEN 2 ELSE 3 END AS band,
                CASE WHEN state > 0 THEN 0 ELSE fraud::int + 2 * (status = 1)::int + 4 * (tenure < 24)::int END AS caps
         FROM s_scored
-    ) one"""
+    ) one LEFT JOIN s_places p ON p.district = one.district AND p.score = one.score"""
 
 
 def prepare() -> None:
@@ -272,7 +290,7 @@ def run(period: str, cutoff: str, run: int) -> dict[str, Any]:
     stages = {
         "payments": [*_population(), *_service(months), *_growth(months)],
         "facts": _facts(),
-        "score": _score(),
+        "score": [*_score(), *_places()],
         "store": [_stored()],
     }
     taken: dict[str, float] = {}
