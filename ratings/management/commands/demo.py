@@ -14,12 +14,11 @@ from tqdm import tqdm
 from ratings.demo import load
 from ratings.demo.measures import PERIODS
 from ratings.models import RatingRun, StaffScope
-from ratings.rules import SchemeError
+from ratings.rules import SchemeError, shipped_schemes
 from ratings.rules.periods import Period
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.runs import default_cutoff, start_run
-from ratings.rules import shipped_schemes
 from ratings.services.schemes import activate_scheme, scheme_in_force, store_scheme
 
 USERNAME = "regulator"
