@@ -110,6 +110,10 @@ def test_an_open_quote_is_a_cut_off_file(tmp_path: Path) -> None:
     assert "截断" in error.message
 
 
+def test_an_open_quote_in_the_first_line(tmp_path: Path) -> None:
+    assert "第 1 行" in refusal(tmp_path, b'"a,b\n1,2\n').message
+
+
 def test_quotes_misused(tmp_path: Path) -> None:
     assert "第 2 行" in refusal(tmp_path, b'a,b\n"x"y,2\n').message
 
