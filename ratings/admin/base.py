@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
@@ -26,6 +27,8 @@ class ScopedAdmin(ModelAdmin):
     actions = None
     paginator = CappedPaginator
     show_full_result_count = False
+    #: counting per filter choice would scan whole tables
+    show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
     list_fullwidth = True
@@ -91,7 +94,7 @@ class ScopedAdmin(ModelAdmin):
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
         """The service has put the act on record."""
 
-    def own_paths(self, *paths: tuple[str, Callable[..., HttpResponse], str]) -> list[URLPattern]:
+    def own_paths(self, *paths: tuple[str, Callable[..., HttpResponseBase], str]) -> list[URLPattern]:
         """Pages of this admin beside Django's own: (path, view, name), for signed-in staff."""
         prefix = f"{self.opts.app_label}_{self.opts.model_name}"
         return [
@@ -110,7 +113,7 @@ class ScopedAdmin(ModelAdmin):
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
         """A page of its own inside the admin's frame."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(
             request,
             template,

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import tablib
+import tablib  # type: ignore[import-untyped]
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -111,7 +111,7 @@ class ExportAdmin(ExportMixin):
         return self.export_columns
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)  # type: ignore[attr-defined,no-any-return]
+        return self.has_view_permission(request)
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
         """The choice of format, then the file."""
@@ -125,7 +125,7 @@ class ExportAdmin(ExportMixin):
 
     def init_request_context_data(self, request: HttpRequest, form: Any) -> dict[str, Any]:
         context = super().init_request_context_data(request, form)
-        context["title"] = f"导出{self.opts.verbose_name}"  # type: ignore[attr-defined]
+        context["title"] = f"导出{self.opts.verbose_name}"
         context["fields_list"] = [("", [header for header, _ in self.columns_for(request)])]
         return context
 
@@ -136,7 +136,7 @@ class ExportAdmin(ExportMixin):
         data = file_format.export_data(dataset)
         record(
             "导出",
-            self.model._meta.label_lower,  # type: ignore[attr-defined]
+            self.model._meta.label_lower,
             by=Actor.of(request),
             format=file_format.get_title(),
             rows=len(dataset),
@@ -145,5 +145,5 @@ class ExportAdmin(ExportMixin):
         return data
 
     def get_export_filename(self, request: HttpRequest, queryset: QuerySet, file_format: Any) -> str:
-        name = self.model._meta.model_name  # type: ignore[attr-defined]
+        name = self.model._meta.model_name
         return f"{name}-{timezone.localdate():%Y%m%d}.{file_format.get_extension()}"

@@ -23,7 +23,8 @@ class FactForm(forms.ModelForm):
         key = {name: cleaned.get(name) for name in model.KEY}
         live = model._default_manager.filter(voided_at=None, **key)
         if None not in key.values() and live.exists():
-            names = "、".join(str(model._meta.get_field(name).verbose_name) for name in model.KEY)
+            labels = {field.name: str(field.verbose_name) for field in model._meta.fields}
+            names = "、".join(labels[name] for name in model.KEY)
             raise ValidationError(f"已有一条{names}相同的有效记录。若原记录有误，请先作废再重新录入。")
         return cleaned
 
@@ -59,7 +60,7 @@ class YuanField(forms.DecimalField):
             **kwargs,
         )
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         """Thousands separators are allowed."""
         return super().to_python(
             value.replace(",", "").replace("，", "") if isinstance(value, str) else value

@@ -330,6 +330,10 @@ class FundPaymentAdmin(FactAdmin):
         ("结算人次", lambda row: row.settlements),
     )
 
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """One month is read along the index of live payments, all months by key."""
+        return ("pharmacy_id",) if request.GET.get("month") else self.ordering
+
     @display(description="月份")
     def month_name(self, row: FundPayment) -> str:
         return show.month(row.month)

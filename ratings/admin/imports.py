@@ -200,6 +200,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 {"place": place, "header": header, "chosen": chosen[header.text]}
                 for place, header in enumerate(headers)
             ],
+            incomplete=stopped is not None
+            or any(column.required and column.name not in chosen.values() for column in kind.columns),
             columns=[
                 {
                     "column": column,
@@ -275,10 +277,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 ("未变", show.number(batch.unchanged)),
                 ("拒收", show.number(batch.refused)),
             ],
-            columns=[
-                (theirs, columns.get(ours, ours))
-                for ours, theirs in ((mapping.get("read_as") or {}).get("columns") or {}).items()
-            ],
+            columns=_bound(columns, mapping.get("read_as") or {}),
             defaults=[
                 (columns.get(ours, ours), text) for ours, text in (mapping.get("defaults") or {}).items()
             ],
@@ -358,6 +357,12 @@ def _kind_of(batch: ImportBatch) -> Kind | None:
         return kind_named(batch.kind)
     except UnknownKind:
         return None
+
+
+def _bound(columns: dict[str, str], read_as: dict[str, Any]) -> list[tuple[str, str]]:
+    """Their headers and our labels, in the order of the kind's columns."""
+    theirs = read_as.get("columns") or {}
+    return [(theirs[name], label) for name, label in columns.items() if name in theirs]
 
 
 _READ_AS = {

@@ -19,7 +19,7 @@ class CappedPaginator(Paginator):
         return int(rows.order_by().values("pk")[: self.cap + 1].count())
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         return min(self.found, self.cap)
 
     @property

@@ -84,7 +84,7 @@ class EnterpriseAdmin(RegistryAdmin):
         districts = districts_of(request.user)
         if not allowed or obj is None or districts is None:
             return allowed
-        return not Pharmacy.objects.filter(enterprise=obj).exclude(district__in=districts).exists()
+        return not Pharmacy.objects.filter(enterprise=obj.pk).exclude(district__in=districts).exists()
 
     def page_context(self, request: HttpRequest, obj: Enterprise) -> dict[str, Any]:
         shops = self.admin_site.get_model_admin(Pharmacy).get_queryset(request).filter(enterprise=obj)
@@ -189,8 +189,8 @@ class PharmacyAdmin(RegistryAdmin):
         if obj is None:
             return self.fieldsets
         may_change = self.has_change_permission(request, obj)
-        place = ("street", "address", "latitude", "longitude", "datum")
-        place = (*place, "place_datum", "contact") if may_change else (*place, "contact")
+        typed = ("place_datum",) if may_change else ()
+        place = ("street", "address", "latitude", "longitude", "datum", *typed, "contact")
         sets = [self.fieldsets[0], ("地点与联系", {"fields": place}), self.fieldsets[2]]
         return [*sets, self.fieldsets[3]] if may_change else sets
 

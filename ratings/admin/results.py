@@ -34,9 +34,10 @@ class RatingChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         runs = {run.pk: run for run in finished_runs(request)}
-        self.result_list = list(self.result_list)
-        for row in self.result_list:
+        rows: list[Rating] = list(self.result_list)  # type: ignore[has-type]
+        for row in rows:
             row.run = runs[row.run_id]
+        self.result_list = rows
 
 
 @admin.register(Rating)

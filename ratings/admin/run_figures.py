@@ -86,6 +86,7 @@ def peer_tables(run: RatingRun, districts: Districts) -> list[dict[str, Any]]:
         return []
     names = {f"{code:06d}": name for code, name in District.objects.values_list("code", "name")}
     tables = []
+    rows: list[tuple[str, ...]]
     titles = {indicator.id: indicator.title for indicator in rules.indicators}
     for indicator, groups in sorted(peers.get("medians", {}).items()):
         rows = [

@@ -44,7 +44,7 @@ def _code(first: date, months: int) -> str:
 
 
 class SchemeChoice(forms.ModelChoiceField):
-    def label_from_instance(self, obj: SchemeVersion) -> str:  # type: ignore[override]
+    def label_from_instance(self, obj: SchemeVersion) -> str:
         return f"{obj}（{obj.key}，{day(obj.effective_on)}起施行）"
 
 

@@ -302,7 +302,7 @@ class RatingRunAdmin(ReadOnlyAdmin):
         """Totals of the whole city are for those who work for it."""
         return tuple(name for name in self.list_display if name != "counts" or sees_whole_city(request))
 
-    def get_fieldsets(self, request: HttpRequest, obj: RatingRun | None = None) -> Any:  # type: ignore[override]
+    def get_fieldsets(self, request: HttpRequest, obj: RatingRun | None = None) -> Any:
         if sees_whole_city(request) or (obj is not None and obj.district_id is not None):
             return self.fieldsets
         fields = tuple(name for name in self.fieldsets[0][1]["fields"] if name != "counts")

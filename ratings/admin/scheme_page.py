@@ -107,7 +107,7 @@ def _limits(part: Indicator) -> str:
 def _events(title: str, part: EventIndicator) -> dict[str, Any]:
     note = f"{_ageing(part.ageing)}{_limits(part)}"
     if isinstance(part, ComplaintsIndicator):
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (row.title, _labels(COMPLAINT_TOPICS, row.topics), show.points(row.points), row.clause)
             for row in part.rows
         ]

@@ -95,7 +95,7 @@ def row_url(model: type[Model], pk: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=(pk,))
 
 
-def list_url(model: type[Model], **lookups: object) -> str:
+def list_url(model: type[Model], **lookups: str | int) -> str:
     """The admin list of a model, filtered."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{url}?{urlencode(lookups)}" if lookups else url

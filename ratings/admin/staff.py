@@ -27,7 +27,7 @@ class SuperuserAdmin(ModelAdmin):
     list_fullwidth = True
 
     def _allowed(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)  # type: ignore[union-attr]
+        return bool(request.user.is_active and request.user.is_superuser)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._allowed(request)
@@ -115,7 +115,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, SuperuserAdmin):
+class UserAdmin(DjangoUserAdmin, SuperuserAdmin):  # type: ignore[misc]
     """Users with their scope."""
 
     form = UserChangeForm
@@ -178,7 +178,7 @@ def scope_text(scope: StaffScope) -> str:
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):
+class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):  # type: ignore[misc]
     """Groups of permissions."""
 
     list_display = ("name",)

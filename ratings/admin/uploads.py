@@ -1,5 +1,6 @@
 """Files on their way in: kept between the upload and the dry run, and what their headers say."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ MAX_UPLOAD = 200 * 1024 * 1024
 _KEPT_SECONDS = 24 * 3600
 _SESSION = "import_uploads"
 _SAMPLE_ROWS = 3
+#: what a header adds in parentheses at its end, such as a unit
+_NOTE = re.compile(r"[（(［\[【][^（(]*[)）］\]】]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def _guesses(kind: Kind, header: list[str]) -> list[str]:
         for column in kind.columns
         for name in (column.name, column.label, *column.aliases)
     }
-    return [names.get(simplified(cell), "") for cell in header]
+    return [names.get(simplified(cell)) or names.get(simplified(_NOTE.sub("", cell)), "") for cell in header]
 
 
 def _filled(row: list[str]) -> int:

@@ -4,6 +4,9 @@ document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll('[aria-label="scrollable content"]').forEach((part) => {
       part.setAttribute("aria-label", "可滚动内容");
     });
+    document.querySelectorAll('[title="Remove all items"]').forEach((part) => {
+      part.setAttribute("title", "清除");
+    });
   };
   new MutationObserver(relabel).observe(document.body, {childList: true, subtree: true});
   relabel();

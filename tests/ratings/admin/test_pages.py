@@ -233,6 +233,21 @@ def test_sign_in_leads_to_the_start_page(client: Client, db: None) -> None:
     assert f'name="next" value="{reverse("admin:index")}" form="login-form"' in page
 
 
+def test_refusals_are_chinese(clerk: Client, there: Place) -> None:
+    missing = clerk.get(reverse("admin:ratings_pharmacy_change", args=(there.pharmacy.pk,)))
+    forbidden = clerk.get(reverse("admin:auth_user_changelist"))
+    strict = Client(enforce_csrf_checks=True)
+    expired = strict.post(reverse("admin:login"), {"username": "x"})
+    for answer, status in ((missing, 404), (forbidden, 403), (expired, 403)):
+        assert answer.status_code == status
+        assert words_of(answer.content.decode()) == set()
+
+
+def test_filters_never_count_their_choices(root: Client, here: Place) -> None:
+    page = root.get(reverse("admin:ratings_fundpayment_changelist"), {"_facets": "True"})
+    assert not page.context["cl"].add_facets
+
+
 def test_the_demo_says_so(root: Client) -> None:
     assert "演示环境" in root.get(reverse("admin:index")).content.decode()
 
