@@ -15,7 +15,7 @@ def _may_view(model: str) -> Callable[[HttpRequest], bool]:
 
 
 def _superuser(request: HttpRequest) -> bool:
-    return bool(request.user.is_superuser)  # type: ignore[union-attr]
+    return bool(request.user.is_superuser)
 
 
 def _entry(title: str, icon: str, model: str) -> dict[str, Any]:

@@ -11,11 +11,14 @@ from ratings.services.schemes import parsed
 
 
 def readable(scheme: SchemeVersion) -> Scheme | None:
-    """The scheme's rules, None when the stored document cannot be read."""
-    try:
-        return parsed(scheme)
-    except Refused:
-        return None
+    """The scheme's rules, None when the stored document cannot be read; read once an instance."""
+    known: Scheme | None = scheme.__dict__.get("_rules")
+    if known is None:
+        try:
+            known = scheme.__dict__["_rules"] = parsed(scheme)
+        except Refused:
+            return None
+    return known
 
 
 def grade_names(scheme: SchemeVersion) -> list[tuple[str, str]]:

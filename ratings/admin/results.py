@@ -82,7 +82,7 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
         return super().get_queryset(request).filter(run__state=RatingRun.State.DONE).defer("trace")
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_export_queryset(request).select_related("run__scheme")
+        return super().get_export_queryset(request).prefetch_related("run__scheme")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Worst grades first; a single pharmacy's by time."""

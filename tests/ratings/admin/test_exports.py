@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,7 +10,7 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from ratings.admin import exports
-from ratings.models import Pharmacy
+from ratings.models import Pharmacy, Rating
 
 from .conftest import Place
 
@@ -63,3 +64,18 @@ def test_filters_apply(city_clerk: Client, here: Place, there: Place) -> None:
 def test_illegal_characters_do_not_stop_it(clerk: Client, here: Place) -> None:
     Pharmacy.objects.filter(pk=here.pharmacy.pk).update(address="a\x0bb")
     assert load_workbook(io.BytesIO(export(clerk, "pharmacy", 0)))
+
+
+def test_rows_are_not_picked_one_by_one(clerk: Client, here: Place, there: Place) -> None:
+    form = {"format": "1", "resource": "0", "export_items": [there.violation.pk]}
+    answer = clerk.post(reverse("admin:ratings_violation_export"), form)
+    assert "export_items" in answer.context["form"].errors
+
+
+def test_ratings_take_a_constant_number_of_queries(
+    city_clerk: Client, ratings: tuple[Rating, Rating], django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(14):
+        rows = list(csv.DictReader(io.StringIO(export(city_clerk, "rating", 1).decode("utf-8-sig"))))
+    assert [row["评价周期"] for row in rows] == ["2025", "2025"]
+    assert all(row["等级"] for row in rows)
