@@ -7,6 +7,14 @@ document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll('[title="Remove all items"]').forEach((part) => {
       part.setAttribute("title", "清除");
     });
+    document.querySelectorAll(".select2-selection[aria-labelledby]").forEach((box) => {
+      const select = box.closest(".select2").previousElementSibling;
+      const label = select && select.id && document.querySelector(`label[for="${select.id}"]`);
+      if (label && !box.getAttribute("aria-labelledby").includes(`${select.id}-label`)) {
+        label.id = `${select.id}-label`;
+        box.setAttribute("aria-labelledby", `${label.id} ${box.getAttribute("aria-labelledby")}`);
+      }
+    });
   };
   new MutationObserver(relabel).observe(document.body, {childList: true, subtree: true});
   relabel();
