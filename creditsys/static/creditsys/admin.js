@@ -13,6 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (label && !box.getAttribute("aria-labelledby").includes(`${select.id}-label`)) {
         label.id = `${select.id}-label`;
         box.setAttribute("aria-labelledby", `${label.id} ${box.getAttribute("aria-labelledby")}`);
+        box.querySelector("[role=textbox]")?.setAttribute("aria-label", label.textContent.trim());
       }
     });
   };
