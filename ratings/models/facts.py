@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ratings.models.guards import fact_guards, references
+from ratings.models.guards import fact_guards, known_after, references
 from ratings.models.imports import ImportBatch
 from ratings.models.registry import Pharmacy
 from ratings.rules.vocabulary import (
@@ -219,6 +219,11 @@ class FundPayment(Fact):
     class Meta:
         verbose_name = verbose_name_plural = "月度基金支付"
         ordering = ("-month", "pharmacy")
+        indexes = (
+            models.Index(
+                fields=("pharmacy", "month"), condition=Q(voided_at__isnull=False), name="fundpayment_voided"
+            ),
+        )
         constraints = (
             *fact_constraints("fundpayment", ("pharmacy", "month")),
             models.CheckConstraint(name="fundpayment_month_first_day", condition=Q(month__day=1)),
@@ -227,16 +232,12 @@ class FundPayment(Fact):
                 condition=Q(amount_fen__range=(-MAX_AMOUNT_FEN, MAX_AMOUNT_FEN)),
             ),
             models.CheckConstraint(name="fundpayment_settlements", condition=Q(settlements__gte=0)),
-            models.CheckConstraint(
-                name="fundpayment_known_after_month",
-                condition=Q(recorded_at__date__gte=F("month")),
-                violation_error_message="月份不得晚于记录日期。",
-            ),
         )
         triggers = (
             *fact_guards(),
             references("pharmacy_id", "ratings_pharmacy"),
             references("batch_id", "ratings_importbatch"),
+            known_after("month", "月份不得晚于记录日期。"),
         )
 
     def __str__(self) -> str:

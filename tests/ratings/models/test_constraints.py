@@ -195,7 +195,7 @@ def test_complaint(constraint: str, values: dict[str, Any]) -> None:
         ("fundpayment_amount_bounds", {"amount_fen": 10_000_000_000_001}),
         ("fundpayment_amount_bounds", {"amount_fen": -10_000_000_000_001}),
         ("fundpayment_settlements", {"settlements": -1}),
-        ("fundpayment_known_after_month", {"month": date(2026, 2, 1)}),
+        ("月份不得晚于记录日期", {"month": date(2026, 2, 1)}),
     ],
 )
 def test_payment(constraint: str, values: dict[str, Any]) -> None:
