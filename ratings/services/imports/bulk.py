@@ -59,11 +59,15 @@ class _Memo(dict[str, str]):
     """Parsed cells by raw cell."""
 
     LIMIT = 20_000
+    #: longer cells are not kept
+    _LONGEST = 400
 
     def __init__(self, parse: Callable[[str], str]) -> None:
         super().__init__()
         self._parse = parse
 
     def __missing__(self, cell: str) -> str:
-        value = self[cell] = self._parse(cell)
+        value = self._parse(cell)
+        if len(cell) <= self._LONGEST:
+            self[cell] = value
         return value

@@ -10,14 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratings.services.imports.errors import UnreadableFile
-from ratings.services.imports.sources import CHUNK_ROWS, HEAD_ROWS, MAX_CELL, Chunk, Head, Source
+from ratings.services.imports.sources import (
+    CHUNK_ROWS,
+    CHUNK_SIZE,
+    HEAD_ROWS,
+    MAX_CELL,
+    MAX_COLUMNS,
+    Chunk,
+    Head,
+    Source,
+    too_wide,
+)
 
 if TYPE_CHECKING:
     from _csv import Reader
 
 _BLOCK = 1 << 20
 #: Characters that one line may have.
-_MAX_LINE = 4 * _BLOCK
+_MAX_LINE = _BLOCK
+#: Rows between two looks at how much has been read, and bytes that so few rows may have.
+_STEP = 8
+_MAX_STEP = 32 * _BLOCK
 _DELIMITERS = {"逗号": ",", "制表符": "\t", "分号": ";"}
 _BREAK = re.compile(r"\r\n|\r|\n")
 _CJK = re.compile("[\u4e00-\u9fff]")
@@ -37,6 +50,7 @@ class CsvSource(Source):
         self._size = path.stat().st_size
         self._encoding = detect_encoding(path)
         self._bytes_read = 0
+        self._step_began = 0
 
     def described(self, head: Head) -> dict[str, str]:
         return {"format": "CSV", "encoding": _LABELS[self._encoding], "delimiter": head.way}
@@ -50,7 +64,7 @@ class CsvSource(Source):
             rows: list[tuple[int, list[str]]] = []
             try:
                 for row in islice(reader, HEAD_ROWS):
-                    rows.append((reader.line_num, row))  # noqa: PERF401 (keeps rows read before damage)
+                    rows.append((reader.line_num, row[:MAX_COLUMNS]))  # noqa: PERF401 (keeps rows read before damage)
             except csv.Error as stumble:
                 error = str(stumble)
             found.append(Head(way, rows))
@@ -62,16 +76,28 @@ class CsvSource(Source):
         delimiter = _DELIMITERS[head.way]
         reader = self._reader(delimiter)
         try:
-            list(islice(reader, skip))
+            _line_numbers(list(islice(reader, skip)), 0, reader.line_num)
             while True:
                 before = reader.line_num
-                rows = list(islice(reader, CHUNK_ROWS))
+                rows = self._some_rows(reader)
                 if not rows:
                     return
                 lines = _line_numbers(rows, before, reader.line_num)
                 yield Chunk(lines, rows, self._bytes_read / max(self._size, 1))
         except csv.Error as error:
             raise self._damage(delimiter, str(error)) from None
+
+    def _some_rows(self, reader: "Reader") -> list[list[str]]:
+        """The next rows: CHUNK_ROWS, or fewer when they are long."""
+        began = self._step_began = self._bytes_read
+        rows: list[list[str]] = []
+        while len(rows) < CHUNK_ROWS and self._bytes_read - began <= CHUNK_SIZE:
+            some = list(islice(reader, min(_STEP, CHUNK_ROWS)))
+            if not some:
+                break
+            rows += some
+            self._step_began = self._bytes_read
+        return rows
 
     def _damage(self, delimiter: str, error: str) -> UnreadableFile:
         """What csv stumbled over, with the line where the record began."""
@@ -102,13 +128,18 @@ class CsvSource(Source):
     def _texts(self) -> Iterator[io.StringIO]:
         """The file in pieces of whole lines."""
         decoder = codecs.getincrementaldecoder(self._encoding)()
-        self._bytes_read = 0
+        self._bytes_read = self._step_began = 0
         lines_before = 0
         rest = ""
         last = "\n"
         with self._path.open("rb") as file:
             while block := file.read(_BLOCK):
                 self._bytes_read += len(block)
+                if self._bytes_read - self._step_began > _MAX_STEP:
+                    raise UnreadableFile(
+                        f"第 {lines_before + 1} 行附近有一条记录跨越多行、超过 {_MAX_STEP // _STEP // _BLOCK} MB。",
+                        "请检查文件是否为 CSV、引号是否成对。",
+                    )
                 text = rest + decoder.decode(block)
                 if "\0" in text:
                     line = lines_before + text.count("\n", 0, text.index("\0")) + 1
@@ -134,14 +165,21 @@ class CsvSource(Source):
 
 
 def _line_numbers(rows: list[list[str]], before: int, after: int) -> range | list[int]:
-    """The line where each record begins, given the lines read before and after the chunk."""
+    """The line where each record begins, given the lines read before and after the chunk.
+
+    Raises UnreadableFile when one has too many columns.
+    """
+    lines: range | list[int]
     if after - before == len(rows):
-        return range(before + 1, after + 1)
-    lines = []
-    line = before + 1
-    for row in rows:
-        lines.append(line)
-        line += 1 + sum(len(_BREAK.findall(cell)) for cell in row)
+        lines = range(before + 1, after + 1)
+    else:
+        lines = []
+        line = before + 1
+        for row in rows:
+            lines.append(line)
+            line += 1 + sum(len(_BREAK.findall(cell)) for cell in row)
+    if max(map(len, rows), default=0) > MAX_COLUMNS:
+        raise too_wide(next(line for line, row in zip(lines, rows, strict=True) if len(row) > MAX_COLUMNS))
     return lines
 
 

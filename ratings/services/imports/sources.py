@@ -10,6 +10,10 @@ from ratings.services.imports.errors import UnreadableFile
 
 #: Rows are read and checked so many at a time; memory does not grow with the file.
 CHUNK_ROWS = 5_000
+#: No more rows join a chunk once it has so many bytes (CSV) or characters (XLSX).
+CHUNK_SIZE = 4 * 1024**2
+#: Columns that a file may have.
+MAX_COLUMNS = 256
 #: Among so many rows at the top the header is sought.
 HEAD_ROWS = 10
 #: Characters that one cell may have.
@@ -73,6 +77,14 @@ class Source(ABC):
 def too_large(limit: str) -> UnreadableFile:
     """The error for a file beyond a limit."""
     return UnreadableFile(f"文件过大：{limit}。", "请拆成几个文件分别导入。")
+
+
+def too_wide(line: int) -> UnreadableFile:
+    """The error for a row beyond the limit of columns."""
+    return UnreadableFile(
+        f"第 {line} 行超过 {MAX_COLUMNS} 列。",
+        f"请删去用不到的列，只留 {MAX_COLUMNS} 列以内；CSV 文件请核对该行的分隔符。",
+    )
 
 
 def refuse_foreign(path: Path, start: bytes) -> None:

@@ -3,9 +3,10 @@
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
@@ -16,12 +17,15 @@ from openpyxl.utils.exceptions import InvalidFileException
 from ratings.services.imports.errors import UnreadableFile
 from ratings.services.imports.sources import (
     CHUNK_ROWS,
+    CHUNK_SIZE,
     HEAD_ROWS,
     MAX_CELL,
+    MAX_COLUMNS,
     Chunk,
     Head,
     Source,
     too_large,
+    too_wide,
 )
 
 _MIB = 1024**2
@@ -102,6 +106,7 @@ class XlsxSource(Source):
         total = max(self._book[self._name].max_row or 0, 1)
         lines: list[int] = []
         rows: list[list[str]] = []
+        size = 0
         for number, row in enumerate(self._rows(), start=1):
             if number > _MAX_ROWS:
                 raise too_large(f"工作表超过 {_MAX_ROWS} 行")
@@ -109,24 +114,30 @@ class XlsxSource(Source):
                 continue
             lines.append(number)
             rows.append(row)
-            if len(rows) == CHUNK_ROWS:
+            size += sum(map(len, row))
+            if len(rows) == CHUNK_ROWS or size > CHUNK_SIZE:
                 yield Chunk(lines, rows, min(number / total, 1.0))
-                lines, rows = [], []
+                lines, rows, size = [], [], 0
         if rows:
             yield Chunk(lines, rows, 1.0)
 
     def _rows(self) -> Iterator[list[str]]:
         sheet = self._book[self._name]
         sheet.reset_dimensions()  # files often misstate them
-        values: Iterator[Iterable[Any]] = iter(sheet.iter_rows(values_only=True))
-        while True:
+        values: Iterator[Sequence[Any]] = iter(sheet.iter_rows(values_only=True))
+        for number in count(1):
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     row = next(values, None)
                     if row is None:
                         return
-                    cells = [as_text(value) for value in row]
+                    width = len(row)
+                    while width and row[width - 1] is None:  # cells with a format and nothing in them
+                        width -= 1
+                    if width > MAX_COLUMNS:
+                        raise too_wide(number)
+                    cells = [as_text(value) for value in row[:width]]
             except UnreadableFile:
                 raise
             except _DAMAGE as error:

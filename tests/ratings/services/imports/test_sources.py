@@ -2,15 +2,18 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
+from openpyxl.styles import Font
 
 from ratings.services.imports import UnreadableFile
 from ratings.services.imports.csv_source import CsvSource
 from ratings.services.imports.files import opened
-from ratings.services.imports.sources import MAX_CELL, Source
+from ratings.services.imports.sources import CHUNK_SIZE, MAX_CELL, MAX_COLUMNS, Source
 from ratings.services.imports.xlsx_source import XlsxSource, as_text
 
 from .conftest import csv_bytes, xlsx_bytes
@@ -137,6 +140,53 @@ def test_the_longest_cell(tmp_path: Path, length: int, fine: bool) -> None:
         assert len(read(tmp_path, content)[1][0]) == length
     else:
         assert str(MAX_CELL) in refusal(tmp_path, content).message
+
+
+@pytest.mark.parametrize("made", [csv_bytes, xlsx_bytes])
+@pytest.mark.parametrize(("columns", "fine"), [(MAX_COLUMNS, True), (MAX_COLUMNS + 1, False)])
+def test_the_most_columns(
+    tmp_path: Path, made: Callable[[list[list[str]]], bytes], columns: int, fine: bool
+) -> None:
+    content = made([["a", "b"], ["1", "2"], ["x"] * columns])
+    if fine:
+        assert len(read(tmp_path, content)[2]) == columns
+    else:
+        error = refusal(tmp_path, content)
+        assert f"第 3 行超过 {MAX_COLUMNS} 列" in error.message
+
+
+@pytest.mark.parametrize("made", [csv_bytes, xlsx_bytes])
+def test_too_many_columns_in_the_header(tmp_path: Path, made: Callable[[list[list[str]]], bytes]) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(made([["x"] * (MAX_COLUMNS + 1), ["1"]]))
+    with pytest.raises(UnreadableFile, match="第 1 行"), opened(path, None) as source:
+        rows_of(source, skip=1)
+
+
+def test_a_format_without_content_is_no_column(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["a", "b"])
+    sheet["XFD1"].font = Font(bold=True)
+    book.save(tmp_path / "book")
+    assert read(tmp_path, (tmp_path / "book").read_bytes()) == [["a", "b"]]
+
+
+@pytest.mark.parametrize("made", [csv_bytes, xlsx_bytes])
+def test_long_rows_come_in_small_chunks(tmp_path: Path, made: Callable[[list[list[str]]], bytes]) -> None:
+    path = tmp_path / "file"
+    rows = [[str(number), "x" * 100_000] for number in range(200)]
+    path.write_bytes(made(rows))
+    with opened(path, None) as source:
+        chunks = list(source.chunks(source.heads()[0], 0))
+    assert [row for chunk in chunks for row in chunk.rows] == rows
+    assert [line for chunk in chunks for line in chunk.lines] == list(range(1, 201))
+    assert max(sum(len(cell) for row in chunk.rows for cell in row) for chunk in chunks) < 2 * CHUNK_SIZE
+
+
+def test_a_record_over_many_lines_without_end(tmp_path: Path) -> None:
+    error = refusal(tmp_path, b"a,b\n" + b'"\n",' * 9_000_000 + b"\n")
+    assert "一条记录跨越多行" in error.message
 
 
 def test_empty_files(tmp_path: Path) -> None:
