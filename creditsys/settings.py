@@ -53,7 +53,9 @@ def demo_secret_key() -> str:
 
 if PRODUCTION:
     SECRET_KEY = required("SECRET_KEY", "a long random string, kept secret.")
-    ALLOWED_HOSTS = required("ALLOWED_HOSTS", "host names, comma separated.").split(",")
+    ALLOWED_HOSTS = [
+        host.strip() for host in required("ALLOWED_HOSTS", "host names, comma separated.").split(",")
+    ]
     required("DATABASE_URL", "postgres://user:password@host:5432/name.")
 else:
     SECRET_KEY = env.str("SECRET_KEY", default="") or demo_secret_key()
@@ -167,7 +169,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
-    "rate the period that is due": {"task": "ratings.rate_due_period", "schedule": crontab(hour=3, minute=0)},
+    "rate the periods that are due": {
+        "task": "ratings.rate_due_periods",
+        "schedule": crontab(hour=3, minute=0),
+    },
 }
 # A run of a national set takes minutes; a task is given back only after this time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
@@ -177,8 +182,6 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
 
-IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
-
 # The city that this installation serves, and the scheme that rates it.
 CITY_NAME = env.str("CITY_NAME", default="绍兴市")
 DEFAULT_SCHEME = env.str("DEFAULT_SCHEME", default="shaoxing-style")
@@ -186,6 +189,9 @@ DEFAULT_SCHEME = env.str("DEFAULT_SCHEME", default="shaoxing-style")
 RATING_PERIOD_MONTHS = env.int("RATING_PERIOD_MONTHS", default=6)
 if RATING_PERIOD_MONTHS not in {1, 3, 6, 12}:
     raise ImproperlyConfigured(f"RATING_PERIOD_MONTHS is {RATING_PERIOD_MONTHS}: use 1, 3, 6 or 12.")
+
+# Reverse proxies before the application: whose X-Forwarded-For entries are believed.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -55,11 +55,13 @@ def read_signals(
     measures: Iterable[str] = (),
     district: int | None = None,
     pharmacy_id: int | None = None,
+    settled: bool = False,
 ) -> Signals:
     """The signals of every pharmacy designated on the period's last day, as known at ``cutoff``.
 
     ``measures`` are the keys of imported values to read; ``district`` (GB/T 2260) or
-    ``pharmacy_id`` narrow the run. Writers wait while this reads.
+    ``pharmacy_id`` narrow the run. Writers wait while this reads, unless the cutoff is
+    ``settled``: that of a finished run, behind which the database lets nothing be recorded.
     """
     params: dict[str, Any] = {
         "cutoff": cutoff,
@@ -80,7 +82,8 @@ def read_signals(
         if not narrowed:
             # A nation's months are grouped in one hash table instead of spilling to disk.
             cursor.execute("SET LOCAL work_mem = '256MB'")
-        cursor.execute(f"LOCK TABLE {', '.join(SOURCES)} IN SHARE MODE")
+        if not settled:
+            hold_sources(cursor)
         _stage(cursor, params)
     population = read_columns(
         f"""SELECT pharmacy_id, code, district_id, is_chain::int4, {_day("designated_on")},
@@ -115,6 +118,11 @@ def read_signals(
         complaints=_complaints(ids, params, narrowed),
         measures={key: _measure(ids, {**params, "key": key}, narrowed) for key in sorted(set(measures))},
     )
+
+
+def hold_sources(cursor: Any) -> None:
+    """Let writers finish, and keep others waiting until this transaction ends."""
+    cursor.execute(f"LOCK TABLE {', '.join(SOURCES)} IN SHARE MODE")
 
 
 def _stage(cursor: Any, params: dict[str, Any]) -> None:
@@ -173,6 +181,7 @@ def _stage(cursor: Any, params: dict[str, Any]) -> None:
             SELECT DISTINCT ON (s.pharmacy_id) s.pharmacy_id, s.status::text
             FROM ratings_servicestatus s
             WHERE {_KNOWN.format("s")} AND s.occurred_on <= %(last)s
+              AND s.pharmacy_id IN (SELECT pharmacy_id FROM run_population)
             ORDER BY s.pharmacy_id, s.occurred_on DESC
         ) latest
         WHERE latest.pharmacy_id = run_population.pharmacy_id
@@ -261,7 +270,9 @@ def _in_service(
         WITH spans AS (
             SELECT s.pharmacy_id, s.status, s.occurred_on AS since,
                    lead(s.occurred_on) OVER (PARTITION BY s.pharmacy_id ORDER BY s.occurred_on) AS until
-            FROM ratings_servicestatus s WHERE {_KNOWN.format("s")}
+            FROM ratings_servicestatus s
+            WHERE {_KNOWN.format("s")} AND s.pharmacy_id IN
+                (SELECT pharmacy_id FROM run_population UNION SELECT member FROM run_lineage)
         )
         SELECT s.pharmacy_id, {_day("greatest(s.since, p.designated_on)")}, {_day("s.until")}
         FROM spans s JOIN run_population p ON p.pharmacy_id = s.pharmacy_id

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ratings.models import District, SchemeVersion
+from ratings.models import District, Pharmacy, SchemeVersion
 from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, Actor
 from ratings.services.runs import RunInProgress, default_cutoff, start_run
@@ -39,16 +39,20 @@ def rate_period(
     return run.pk
 
 
-@shared_task(name="ratings.rate_due_period")
-def rate_due_period() -> int | None:
-    """Rate the latest period that has ended, once its scheme's days for recording are over.
+@shared_task(name="ratings.rate_due_periods")
+def rate_due_periods() -> list[int]:
+    """Rate the last two periods that have ended, each once its scheme's days for recording are over.
 
-    Run daily by beat; a period rated already is left as it is. The run's id, None when it is
-    too early.
+    Run daily by beat; what is rated already is left as it is. Two, because those days may reach
+    beyond the end of the next period. The ids of their runs.
     """
-    period = Period.ended_before(timezone.localdate(), settings.RATING_PERIOD_MONTHS)
-    scheme = scheme_in_force(settings.DEFAULT_SCHEME, period.last)
-    cutoff = default_cutoff(period, scheme)
-    if cutoff > timezone.now():
-        return None
-    return rate_period(period.code, scheme.pk, cutoff.isoformat(), None, SYSTEM.name)
+    months = settings.RATING_PERIOD_MONTHS
+    latest = Period.ended_before(timezone.localdate(), months)
+    runs = []
+    for period in (Period.ended_before(latest.last, months), latest):
+        scheme = scheme_in_force(settings.DEFAULT_SCHEME, period.last)
+        cutoff = default_cutoff(period, scheme)
+        if cutoff > timezone.now() or not Pharmacy.objects.filter(recorded_at__lte=cutoff).exists():
+            continue
+        runs.append(rate_period(period.code, scheme.pk, cutoff.isoformat(), None, SYSTEM.name))
+    return [run for run in runs if run is not None]

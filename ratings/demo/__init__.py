@@ -1,4 +1,4 @@
-"""The demo city: generated, labelled as such everywhere, never mixed with real pharmacies."""
+"""The demo city: generated, labelled as such everywhere, never built beside real pharmacies."""
 
 #: Who recorded every fact of the demo city.
 RECORDED_BY = "演示数据"

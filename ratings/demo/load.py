@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Model
 from django.utils import timezone
@@ -62,6 +63,20 @@ class ForeignDatabase(Exception):
     """The database holds pharmacies that are not the demo's."""
 
 
+def refuse_foreign() -> None:
+    """Raises ForeignDatabase, with the remedy, when pharmacies or users are there, not the demo's.
+
+    A database without tables is nobody's.
+    """
+    if Pharmacy._meta.db_table not in connection.introspection.table_names() or is_demo():
+        return
+    if Pharmacy.objects.exists() or get_user_model().objects.exists():
+        raise ForeignDatabase(
+            "数据库中已有非演示的药店或用户：演示数据不与真实数据混放，未作任何改动。"
+            "请为演示另建一个空数据库（设置 DATABASE_URL，或不设而使用内置 PostgreSQL）。"
+        )
+
+
 def ensure_city(progress: Progress | None = None) -> bool:
     """Build the demo city unless it is there; whether it was built now.
 
@@ -73,11 +88,7 @@ def ensure_city(progress: Progress | None = None) -> bool:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         if is_demo():
             return False
-        if Pharmacy.objects.exists():
-            raise ForeignDatabase(
-                "数据库中已有非演示的药店：演示数据不与真实数据混放，未作任何改动。"
-                "请为演示另建一个空数据库（设置 DATABASE_URL，或不设而使用内置 PostgreSQL）。"
-            )
+        refuse_foreign()
         city = generate()
         done("生成演示城市")
         _write(city, done)

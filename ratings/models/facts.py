@@ -12,6 +12,8 @@ from django.utils import timezone
 from ratings.models.guards import fact_guards, known_after, references
 from ratings.models.imports import ImportBatch
 from ratings.models.registry import Pharmacy
+from ratings.rules.columns import POINT
+from ratings.rules.slices import LARGEST_AMOUNT, LARGEST_MEASURE
 from ratings.rules.vocabulary import (
     COMPLAINT_FINDINGS,
     COMPLAINT_STATES,
@@ -23,9 +25,9 @@ from ratings.rules.vocabulary import (
 )
 
 #: The most that one amount may be, fen: 100 billion yuan.
-MAX_AMOUNT_FEN = 10_000_000_000_000
+MAX_AMOUNT_FEN = LARGEST_AMOUNT
 #: The most that a measured value may be, either way.
-MAX_MEASURE = 1_000_000_000_000
+MAX_MEASURE = LARGEST_MEASURE // POINT
 
 
 class Fact(models.Model):

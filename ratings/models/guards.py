@@ -82,8 +82,8 @@ def voidable_once(void_columns: Sequence[str]) -> list[pgtrigger.Trigger]:
             referencing=pgtrigger.Referencing(new="new_rows"),
             func="""
                 IF (SELECT min(voided_at) FROM new_rows)
-                   <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state <> 'FAILED') THEN
-                    RAISE EXCEPTION '%: 作废时间早于已完成评价批次的数据截止时间', TG_TABLE_NAME
+                   <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state IN ('RUNNING', 'DONE')) THEN
+                    RAISE EXCEPTION '%: 作废时间早于评价批次的数据截止时间', TG_TABLE_NAME
                         USING ERRCODE = 'restrict_violation';
                 END IF;
                 RETURN NULL;
@@ -120,7 +120,7 @@ def references(column: str, table: str) -> pgtrigger.Trigger:
 
 
 def not_behind_a_run() -> pgtrigger.Trigger:
-    """Refuse rows recorded at or before the cutoff of a run that is done.
+    """Refuse rows recorded at or before the cutoff of a run that has read, or is reading, its facts.
 
     A run has read everything recorded by its cutoff; a row slipped in behind it would make
     the run impossible to repeat.
@@ -133,8 +133,8 @@ def not_behind_a_run() -> pgtrigger.Trigger:
         referencing=pgtrigger.Referencing(new="new_rows"),
         func="""
             IF (SELECT min(recorded_at) FROM new_rows)
-               <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state <> 'FAILED') THEN
-                RAISE EXCEPTION '%: 记录时间早于已完成评价批次的数据截止时间，不得补记到过去', TG_TABLE_NAME
+               <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state IN ('RUNNING', 'DONE')) THEN
+                RAISE EXCEPTION '%: 记录时间早于评价批次的数据截止时间，不得补记到过去', TG_TABLE_NAME
                     USING ERRCODE = 'restrict_violation';
             END IF;
             RETURN NULL;

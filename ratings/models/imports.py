@@ -1,5 +1,6 @@
 """Import batches: which file brought which facts, checked by whom, accepted when."""
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -52,7 +53,16 @@ class ImportBatch(models.Model):
                 condition=Q(added__gte=0, changed__gte=0, unchanged__gte=0, refused__gte=0, size__gte=0),
             ),
         )
-        triggers = no_delete()
+        triggers = (
+            *no_delete(),
+            pgtrigger.Trigger(
+                name="immutable_when_closed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__state="CHECKED"),
+                func="RAISE EXCEPTION '已入库或已放弃的批次不得修改' USING ERRCODE = 'restrict_violation';",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.file_name}"

@@ -152,26 +152,26 @@ class Pharmacy(models.Model):
                 | pgtrigger.Q(old__recorded_at__df=pgtrigger.F("new__recorded_at")),
                 func="RAISE EXCEPTION '定点编码与登记时间不得修改' USING ERRCODE = 'restrict_violation';",
             ),
-            pgtrigger.Trigger(
-                name="no_predecessor_cycle",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.Update,
-                condition=pgtrigger.Q(new__predecessor__isnull=False),
-                func="""
-                    IF EXISTS (
-                        WITH RECURSIVE line(id, path) AS (
-                            SELECT NEW.predecessor_id, ARRAY[NEW.predecessor_id]
-                            UNION ALL
-                            SELECT p.predecessor_id, line.path || p.predecessor_id
-                            FROM line JOIN ratings_pharmacy p ON p.id = line.id
-                            WHERE p.predecessor_id IS NOT NULL AND NOT p.predecessor_id = ANY(line.path)
-                        )
-                        SELECT 1 FROM line WHERE line.id = NEW.id
-                    ) THEN
-                        RAISE EXCEPTION '前身关系成环：%', NEW.code USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NULL;
-                """,
+            *(
+                # Also makes a circle of predecessors impossible: each began before the next.
+                pgtrigger.Trigger(
+                    name=f"predecessor_ended_{operation}",
+                    level=pgtrigger.Statement,
+                    when=pgtrigger.After,
+                    operation=when,
+                    referencing=pgtrigger.Referencing(new="new_rows"),
+                    func="""
+                        IF EXISTS (
+                            SELECT 1 FROM ratings_pharmacy heir JOIN ratings_pharmacy before ON before.id = heir.predecessor_id
+                            WHERE (heir.id IN (SELECT id FROM new_rows) OR before.id IN (SELECT id FROM new_rows))
+                              AND (before.designated_until IS NULL OR before.designated_until > heir.designated_on)
+                        ) THEN
+                            RAISE EXCEPTION '前身须在本店定点起始日或之前终止定点' USING ERRCODE = 'check_violation';
+                        END IF;
+                        RETURN NULL;
+                    """,
+                )
+                for operation, when in (("insert", pgtrigger.Insert), ("update", pgtrigger.Update))
             ),
             pgtrigger.Trigger(
                 name="version_insert",

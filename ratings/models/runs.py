@@ -15,6 +15,7 @@ class RatingRun(models.Model):
     """One reckoning: a period, a scheme version, a cutoff; all that is needed to repeat it."""
 
     class State(models.TextChoices):
+        WAITING = "WAITING", "等待开始"
         RUNNING = "RUNNING", "评价中"
         DONE = "DONE", "已完成"
         FAILED = "FAILED", "失败"
@@ -27,7 +28,7 @@ class RatingRun(models.Model):
     district = models.ForeignKey(
         District, models.PROTECT, null=True, blank=True, verbose_name="区县", help_text="空＝全市"
     )
-    state = models.CharField("状态", max_length=8, choices=State.choices, default=State.RUNNING)
+    state = models.CharField("状态", max_length=8, choices=State.choices, default=State.WAITING)
     stage = models.CharField("进度", max_length=100, blank=True, default="")
     started_by = models.CharField("发起人", max_length=150)
     started_at = models.DateTimeField("开始时间", default=timezone.now)
@@ -113,7 +114,7 @@ class Rating(models.Model):
     #: bit i = the scheme's cap i struck
     caps = models.BigIntegerField("触发的限制")
     rank_district = models.IntegerField("区县排名", help_text="0＝不排名")
-    rank_city = models.IntegerField("全市排名", help_text="0＝不排名")
+    rank_city = models.IntegerField("全市排名", help_text="0＝不排名，如只评一个区县时")
     trace = ArrayField(models.BigIntegerField(), verbose_name="计算过程")
 
     class Meta:
@@ -133,6 +134,22 @@ class Rating(models.Model):
             *append_only(),
             references("pharmacy_id", "ratings_pharmacy"),
             references("run_id", "ratings_ratingrun"),
+            pgtrigger.Trigger(
+                name="run_not_done",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="new_rows"),
+                func="""
+                    IF EXISTS (
+                        SELECT 1 FROM (SELECT DISTINCT run_id FROM new_rows) used
+                        JOIN ratings_ratingrun run ON run.id = used.run_id WHERE run.state = 'DONE'
+                    ) THEN
+                        RAISE EXCEPTION '已完成的评价批次不得增加结果' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
         )
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from ratings.rules.columns import Int32, Int64
+from ratings.rules.periods import is_month_end
 
 _EPOCH: Final = date(1970, 1, 1)
 _MANY: Final = 10_000
@@ -25,7 +26,7 @@ def whole_months(days: Int32, last: date) -> Int64:
     """Whole months from each day to ``last``, 0 where it comes later.
 
     The same reckoning as ``periods.whole_months_between``: a month is complete on the day of
-    the same number (民法典第二百零一条、第二百零二条: the first day does not count).
+    the same number, or on the last day of a month without one (民法典第二百零二条).
     """
     if len(days) > _MANY:
         # Reckoned once for each day between the first and the last, then looked up.
@@ -43,5 +44,6 @@ def _whole_months(days: Int32, last: date) -> Int64:
     months = moments.astype("datetime64[M]")
     of_month = (moments - months.astype("datetime64[D]")).astype(np.int64) + 1
     last_month = (last.year - 1970) * 12 + last.month - 1
-    between: Int64 = last_month - months.astype(np.int64) - (of_month > last.day)
+    to_come = np.zeros(len(days), np.int64) if is_month_end(last) else (of_month > last.day).astype(np.int64)
+    between: Int64 = last_month - months.astype(np.int64) - to_come
     return np.maximum(between, 0)

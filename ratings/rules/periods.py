@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-_PATTERN = re.compile(r"(?P<year>20\d\d)(?:H(?P<half>[12])|Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2]))?")
+_PATTERN = re.compile(
+    r"(?P<year>20[0-9]{2})(?:H(?P<half>[12])|Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2]))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,14 @@ def months_of(first: date, count: int) -> list[date]:
 def whole_months_between(earlier: date, later: date) -> int:
     """Complete months from ``earlier`` to ``later`` (negative when later comes first).
 
-    A month is complete on the day of the same number: 15 January to 15 February is one,
-    to 14 February none; 31 January to 28 February is none, to 1 March one.
+    A month is complete on the day of the same number, or on the month's last day where there
+    is no such day (民法典第二百零二条): 15 January to 15 February is one, to 14 February
+    none; 31 January to 28 February is one, to 27 February none.
     """
     months = (later.year - earlier.year) * 12 + later.month - earlier.month
-    return months - (later.day < earlier.day)
+    return months - (later.day < earlier.day and not is_month_end(later))
+
+
+def is_month_end(day: date) -> bool:
+    """Whether ``day`` is the last of its month."""
+    return (day + timedelta(days=1)).day == 1

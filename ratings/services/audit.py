@@ -1,11 +1,14 @@
 """Putting acts on record."""
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from ratings.models import AuditEvent
+from ratings.services.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,18 @@ class Actor:
     @classmethod
     def of(cls, request: HttpRequest) -> "Actor":
         """The signed-in user of a request."""
-        return cls(request.user.get_username(), request.META.get("REMOTE_ADDR") or None)
+        return cls(request.user.get_username(), client_address(request))
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Where a request comes from: as many hops back as there are trusted proxies before us."""
+    hops = settings.TRUSTED_PROXIES
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    address = forwarded[-hops].strip() if 0 < hops <= len(forwarded) else request.META.get("REMOTE_ADDR", "")
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return None
 
 
 #: The system itself: commands and scheduled tasks without a person.
@@ -29,7 +43,10 @@ def record(action: str, subject: object, *, by: Actor, reason: str = "", **detai
     """Write one audit event, in the transaction of the act that it records.
 
     ``subject`` is a saved model (kept as "table:id") or a text; ``detail`` is stored as JSON.
+    Raises Refused for a reason of more than 500 characters.
     """
+    if len(reason) > 500:
+        raise Refused(f"理由不超过 500 字，现有 {len(reason)} 字。")
     meta = getattr(subject, "_meta", None)
     name = f"{meta.model_name}:{getattr(subject, 'pk', '')}" if meta else str(subject)
     return AuditEvent.objects.create(

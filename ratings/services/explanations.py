@@ -25,6 +25,7 @@ def explain_rating(rating: Rating) -> Explanation:
         run.cutoff,
         measures=required_measures(scheme),
         pharmacy_id=rating.pharmacy_id,
+        settled=True,
     )
     if not len(signals):
         raise Refused(f"按评价批次 #{run.pk} 的数据截止时间，查不到该药店的登记。")

@@ -39,6 +39,8 @@ def void_fact(fact: FactType, *, reason: str, by: Actor) -> FactType:
     reason = reason.strip()
     if not reason:
         raise Refused("作废须写明原因。")
+    if len(reason) > 300:
+        raise Refused(f"作废原因不超过 300 字，现有 {len(reason)} 字。")
     moment = recording_moment(fact._meta.db_table)
     current = type(fact)._default_manager.select_for_update().get(pk=fact.pk)
     if current.voided_at is not None:
@@ -65,19 +67,36 @@ def save_registry(instance: Model, *, by: Actor, reason: str = "") -> None:
     before = model_to_dict(known) if known else None
     if known is None and not isinstance(instance, District):
         instance.recorded_at = moment
-    if isinstance(instance, Pharmacy):
-        refuse_predecessor_cycle(instance)
     instance.full_clean()
+    if isinstance(instance, Pharmacy):
+        refuse_running_predecessor(instance)
     instance.save()
     record("登记", instance, by=by, reason=reason, before=before, after=model_to_dict(instance))
 
 
-def refuse_predecessor_cycle(pharmacy: Pharmacy) -> None:
-    """Raises ValidationError when the pharmacy would be among its own predecessors."""
-    seen = {pharmacy.pk}
-    ancestor = pharmacy.predecessor
-    while ancestor is not None:
-        if ancestor.pk in seen:
-            raise ValidationError({"predecessor": f"前身关系成环：{ancestor.code} 的前身链又回到本店。"})
-        seen.add(ancestor.pk)
-        ancestor = ancestor.predecessor
+def refuse_running_predecessor(pharmacy: Pharmacy) -> None:
+    """Raises ValidationError, by field, unless a predecessor ends before its successor begins.
+
+    So no pharmacy can be among its own predecessors, and no month counts for two shops.
+    """
+    before = pharmacy.predecessor
+    if before is not None and before.pk == pharmacy.pk:
+        raise ValidationError({"predecessor": "药店不能是自己的前身。"})
+    if before is not None and _overlap(before, pharmacy):
+        raise ValidationError(
+            {
+                "predecessor": f"前身 {before.code} 须在本店定点起始日（{pharmacy.designated_on}）或之前终止定点："
+                "请先登记前身的定点终止日，并核对两店的先后。"
+            }
+        )
+    heir = Pharmacy.objects.filter(predecessor_id=pharmacy.pk).first() if pharmacy.pk else None
+    if heir is not None and _overlap(pharmacy, heir):
+        raise ValidationError(
+            {
+                "designated_until": f"本店是 {heir.code} 的前身，定点终止日不得空缺，也不得晚于 {heir.designated_on}。"
+            }
+        )
+
+
+def _overlap(before: Pharmacy, heir: Pharmacy) -> bool:
+    return before.designated_until is None or before.designated_until > heir.designated_on

@@ -4,8 +4,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 from django.db import connection, transaction
@@ -19,7 +19,7 @@ from ratings.rules.periods import Period
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.schemes import parsed
-from ratings.signals import read_signals
+from ratings.signals import hold_sources, read_signals
 
 #: Called with what is being done, and how far it is (0 to 1).
 Progress = Callable[[str, float], None]
@@ -60,10 +60,21 @@ def simulate(
     period: Period, scheme: Scheme, *, cutoff: datetime, district: District | None = None
 ) -> tuple[Signals, Outcomes]:
     """What a scheme, in force or not, would give; nothing is stored."""
-    signals = read_signals(
-        period, cutoff, measures=required_measures(scheme), district=district.code if district else None
-    )
-    return signals, rate(scheme, signals)
+    signals = _read(period, scheme, cutoff, district)
+    return signals, _rate(scheme, signals, district)
+
+
+def _read(
+    period: Period, scheme: Scheme, cutoff: datetime, district: District | None, settled: bool = False
+) -> Signals:
+    code = district.code if district else None
+    return read_signals(period, cutoff, measures=required_measures(scheme), district=code, settled=settled)
+
+
+def _rate(scheme: Scheme, signals: Signals, district: District | None) -> Outcomes:
+    """rate(), without ranks in the city where only a district is rated."""
+    outcomes = rate(scheme, signals)
+    return replace(outcomes, rank_city=np.zeros_like(outcomes.rank_city)) if district else outcomes
 
 
 def start_run(
@@ -84,9 +95,8 @@ def start_run(
     check_run(period, scheme, cutoff)
     report = progress or (lambda stage, share: None)
     identity = {"period": period.code, "scheme": scheme, "cutoff": cutoff, "district": district}
-    with _alone(
-        "/".join(str(part) for part in (period.code, scheme.pk, cutoff.isoformat(), district and district.pk))
-    ):
+    moment = cutoff.astimezone(UTC).isoformat()
+    with _alone("/".join(str(part) for part in (period.code, scheme.pk, moment, district and district.pk))):
         run, _created = RatingRun.objects.get_or_create(
             **identity,
             defaults={
@@ -100,20 +110,22 @@ def start_run(
         try:
             _set_stage(run, "读取事实", report, 0.0)
             rules = parsed(scheme)
-            signals = read_signals(
-                period,
-                cutoff,
-                measures=required_measures(rules),
-                district=district.code if district else None,
-            )
+            with transaction.atomic():
+                # Only once writers have finished may the run shut the door behind its cutoff.
+                with connection.cursor() as cursor:
+                    hold_sources(cursor)
+                run.state = RatingRun.State.RUNNING
+                run.save(update_fields=["state"])
+                signals = _read(period, rules, cutoff, district, settled=True)
             if not len(signals):
                 raise Refused(_nobody(period, cutoff))
             _set_stage(run, f"计算 {len(signals)} 家药店", report, 0.5)
-            outcomes = rate(rules, signals)
+            outcomes = _rate(rules, signals, district)
             _set_stage(run, "存入结果", report, 0.6)
             _store(run, rules, signals, outcomes, by)
         except Exception as error:
-            RatingRun.objects.filter(pk=run.pk).update(state=RatingRun.State.FAILED, stage=str(error)[:100])
+            unfinished = RatingRun.objects.filter(pk=run.pk).exclude(state=RatingRun.State.DONE)
+            unfinished.update(state=RatingRun.State.FAILED, stage=str(error)[:100])
             raise
     report("完成", 1.0)
     return run
@@ -128,8 +140,8 @@ def _nobody(period: Period, cutoff: datetime) -> str:
 
 
 def _set_stage(run: RatingRun, stage: str, report: Progress, share: float) -> None:
-    run.state, run.stage = RatingRun.State.RUNNING, stage
-    run.save(update_fields=["state", "stage"])
+    run.stage = stage
+    run.save(update_fields=["stage"])
     report(stage, share)
 
 
@@ -223,9 +235,9 @@ def replay(run: RatingRun, most: int = 20) -> Replay:
     """
     if run.state != RatingRun.State.DONE:
         raise Refused(f"评价批次 {run} 尚未完成，无从重算。")
-    signals, outcomes = simulate(
-        Period.parse(run.period), parsed(run.scheme), cutoff=run.cutoff, district=run.district
-    )
+    rules = parsed(run.scheme)
+    signals = _read(Period.parse(run.period), rules, run.cutoff, run.district, settled=True)
+    outcomes = _rate(rules, signals, run.district)
     return Replay(
         same_inputs=fingerprint(signals) == run.inputs_sha256,
         same_outcomes=digest(outcomes) == run.outcomes_sha256

@@ -46,7 +46,7 @@ def random_city(random: Random) -> None:
     for _ in range(random.randint(1, 12)):
         start = date(2022, 1, 1) + timedelta(days=random.randint(0, 1500))
         end = start + timedelta(days=random.randint(1, 1500)) if random.random() < 0.4 else None
-        older = [other for other in free if other.designated_on < start]
+        older = [other for other in free if other.designated_until and other.designated_until <= start]
         predecessor = random.choice(older) if older and random.random() < 0.6 else None
         shop = factories.pharmacy(
             district_id=random.choice(list(DISTRICTS)),

@@ -9,7 +9,8 @@ from django.utils import timezone
 from ratings.models import RatingRun
 from ratings.rules.periods import Period
 from ratings.services.runs import default_cutoff
-from ratings.tasks import rate_due_period
+from ratings.tasks import rate_due_periods
+from tests import factories
 from tests.ratings.services.test_runs import scheme_in_force, small_city
 
 
@@ -40,8 +41,25 @@ def test_rated_from_the_cutoff_on_and_only_once(settings: Any, monkeypatch: pyte
     now = [datetime(2026, 1, 10, tzinfo=UTC)]
 
     monkeypatch.setattr(timezone, "now", lambda: now[0])
-    assert rate_due_period() is None
+    rate_due_periods()
+    assert list(RatingRun.objects.values_list("period", flat=True)) == ["2025H1"]
     now[0] = cutoff
-    first = rate_due_period()
-    assert first == rate_due_period() == RatingRun.objects.get().pk
-    assert (RatingRun.objects.get().started_by, RatingRun.objects.get().period) == ("系统", "2025H2")
+    first = rate_due_periods()
+    assert first == rate_due_periods()
+    assert list(RatingRun.objects.order_by("period").values_list("period", "started_by")) == [
+        ("2025H1", "系统"),
+        ("2025H2", "系统"),
+    ]
+
+
+@pytest.mark.django_db
+def test_a_period_missed_while_beat_was_down_is_made_up_for(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RATING_PERIOD_MONTHS = 1
+    factories.pharmacy(recorded_at=factories.KNOWN)
+    scheme_in_force()
+    now = datetime(2026, 4, 25, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    rate_due_periods()
+    assert sorted(RatingRun.objects.values_list("period", flat=True)) == ["2026-02", "2026-03"]

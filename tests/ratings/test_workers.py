@@ -73,7 +73,7 @@ def test_a_killed_worker_loses_nothing() -> None:
     assert worker.stdout is not None
     try:
         assert worker.stdout.readline() == "reading\n"
-        assert RatingRun.objects.get().state == "RUNNING"
+        assert RatingRun.objects.get().state == "WAITING"
     finally:
         worker.kill()
         worker.wait(20)

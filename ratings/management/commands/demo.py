@@ -35,8 +35,9 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             raise CommandError("生产环境不建立演示数据（CREDITSYS_ENV=production）。请在演示环境运行。")
         quiet = options["no_progress"] or options["verbosity"] == 0
-        call_command("migrate", verbosity=0, interactive=False)
         try:
+            load.refuse_foreign()
+            call_command("migrate", verbosity=0, interactive=False)
             activate_shipped_schemes()
             built = _build(quiet)
             runs = _rate(quiet)

@@ -6,14 +6,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from ratings.demo import is_demo
 from ratings.demo.load import STEPS, ForeignDatabase, ensure_city
 from ratings.demo.measures import PERIODS
-from ratings.models import District, Pharmacy, RatingRun
+from ratings.models import District, Pharmacy, RatingRun, SchemeVersion
 
 
 @pytest.mark.django_db
@@ -35,6 +35,17 @@ def test_a_database_with_other_pharmacies_is_left_alone() -> None:
     assert Pharmacy.objects.count() == 1
     with pytest.raises(CommandError, match="另建一个空数据库"):
         call_command("demo", no_progress=True)
+    assert not SchemeVersion.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_database_with_other_users_is_left_alone() -> None:
+    user = get_user_model().objects.create_user("regulator", password="theirs")
+    with pytest.raises(CommandError, match="未作任何改动"):
+        call_command("demo", no_progress=True)
+    user.refresh_from_db()
+    assert user.check_password("theirs")
+    assert not SchemeVersion.objects.exists()
 
 
 @pytest.mark.django_db

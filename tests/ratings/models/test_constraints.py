@@ -112,21 +112,39 @@ def test_pharmacy_code_unique() -> None:
     )
 
 
+def line_of_shops() -> list[Pharmacy]:
+    """A shop, its heir on the day it ended, and the heir's heir."""
+    first = factories.pharmacy(designated_on=date(2010, 1, 1), designated_until=date(2015, 1, 1))
+    second = factories.pharmacy(
+        designated_on=date(2015, 1, 1), designated_until=date(2020, 1, 1), predecessor=first
+    )
+    return [first, second, factories.pharmacy(designated_on=date(2020, 1, 1), predecessor=second)]
+
+
+@pytest.mark.parametrize("until", [None, date(2015, 1, 2)])
+def test_a_predecessor_has_ended(until: date | None) -> None:
+    first, second, _third = line_of_shops()
+    with pytest.raises(IntegrityError, match="前身须在本店"), transaction.atomic():
+        Pharmacy.objects.filter(pk=first.pk).update(designated_until=until)
+    other = factories.pharmacy(designated_on=date(2010, 1, 1), designated_until=until)
+    with pytest.raises(IntegrityError, match="前身须在本店"), transaction.atomic():
+        Pharmacy.objects.filter(pk=second.pk).update(predecessor=other)
+    with pytest.raises(IntegrityError, match="前身须在本店"), transaction.atomic():
+        factories.pharmacy(designated_on=date(2015, 1, 1), predecessor=other)
+
+
 def test_no_cycle_of_predecessors() -> None:
-    first = factories.pharmacy()
-    second = factories.pharmacy(predecessor=first)
-    third = factories.pharmacy(predecessor=second)
-    with pytest.raises(IntegrityError, match="前身关系成环"), transaction.atomic():
+    first, _second, third = line_of_shops()
+    with pytest.raises(IntegrityError, match="前身须在本店"), transaction.atomic():
         Pharmacy.objects.filter(pk=first.pk).update(predecessor=third)
     with pytest.raises(IntegrityError, match="pharmacy_not_own_predecessor"), transaction.atomic():
         Pharmacy.objects.filter(pk=third.pk).update(predecessor=third)
 
 
 def test_one_successor_only() -> None:
-    first = factories.pharmacy()
-    factories.pharmacy(predecessor=first)
-    with pytest.raises(IntegrityError, match="predecessor"), transaction.atomic():
-        factories.pharmacy(predecessor=first)
+    first = line_of_shops()[0]
+    with pytest.raises(IntegrityError, match="predecessor_id"), transaction.atomic():
+        factories.pharmacy(designated_on=date(2021, 1, 1), predecessor=first)
 
 
 @pytest.mark.parametrize("change", [{"code": "P33060288888"}, {"recorded_at": LATER}])
@@ -219,7 +237,8 @@ def test_payment_refers_to_what_exists(column: str) -> None:
     [
         ("measurevalue_key_form", {"key": "Year End"}),
         ("measurevalue_period_form", {"period": "2025H3"}),
-        ("measurevalue_value_bounds", {"value": 1_000_000_000_001}),
+        ("measurevalue_value_bounds", {"value": "1000000.001"}),
+        ("measurevalue_value_bounds", {"value": "-1000000.001"}),
     ],
 )
 def test_measure(constraint: str, values: dict[str, Any]) -> None:
@@ -404,7 +423,7 @@ def test_no_fact_slips_in_behind_a_run(name: str) -> None:
         factories.pharmacy(recorded_at=LATER + timedelta(seconds=1)), recorded_at=LATER + timedelta(seconds=1)
     )
     rows = type(before).objects.filter(pk=before.pk)
-    with pytest.raises(IntegrityError, match="作废时间早于"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="作废时间早于评价批次"), transaction.atomic():
         rows.update(voided_at=LATER, void_reason="录错", voided_by="甲")
     rows.update(voided_at=LATER + timedelta(seconds=1), void_reason="录错", voided_by="甲")
 
@@ -425,6 +444,33 @@ def test_versions_are_ordered_and_one_is_current() -> None:
     refused("pharmacyversion_one_current", PharmacyVersion, **values)
     early = version.recorded_at - timedelta(seconds=1)
     refused("pharmacyversion_order", PharmacyVersion, **values, voided_at=early)
+
+
+def test_a_run_that_waits_for_writers_does_not_stop_them() -> None:
+    shop = factories.pharmacy()
+    a_run = run(state="WAITING")
+    factories.violation(shop)
+    RatingRun.objects.filter(pk=a_run.pk).update(state="RUNNING")
+    with pytest.raises(IntegrityError, match="不得补记到过去"):
+        factories.violation(shop)
+
+
+def test_nothing_is_added_to_a_run_done() -> None:
+    shop, a_run = factories.pharmacy(), run()
+    rating(a_run, shop)
+    RatingRun.objects.filter(pk=a_run.pk).update(**DONE)
+    with pytest.raises(IntegrityError, match="不得增加结果"):
+        rating(a_run, factories.pharmacy(recorded_at=LATER))
+
+
+@pytest.mark.parametrize(
+    "closed", [{"state": "DROPPED"}, {"state": "ACCEPTED", "accepted_at": LATER, "accepted_by": "甲"}]
+)
+def test_a_closed_batch_is_immutable(closed: dict[str, Any]) -> None:
+    rows = ImportBatch.objects.filter(pk=ImportBatch.objects.create(**batch()).pk)
+    rows.update(**closed)
+    with pytest.raises(IntegrityError, match="批次不得修改"):
+        rows.update(uploaded_by="乙")
 
 
 def test_no_pharmacy_slips_in_behind_a_run() -> None:

@@ -3,6 +3,7 @@
 It shares nothing with the columnar code but the parsed document and the word lists.
 """
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Decimal
@@ -19,7 +20,6 @@ from ratings.rules.indicators import (
     MeasureIndicator,
     ViolationsIndicator,
 )
-from ratings.rules.periods import whole_months_between
 from tests.ratings.rules.building import Fact, Shop
 
 _MODES = {
@@ -51,7 +51,14 @@ class Result:
 
 
 def _months(day: date, period: Period) -> int:
-    return max(0, whole_months_between(day, period.last))
+    """Months whose corresponding day, or month's end where there is none, has come (民法典第二百零二条)."""
+    complete = 0
+    year, month = day.year, day.month
+    while True:
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+        if date(year, month, min(day.day, monthrange(year, month)[1])) > period.last:
+            return complete
+        complete += 1
 
 
 def _aged(full: int, fact: Fact, ageing: Ageing, period: Period, mode: str) -> int:

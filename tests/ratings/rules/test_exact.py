@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ratings.rules.days import day_number, day_of, whole_months
 from ratings.rules.exact import Rounding, decimal_text, divide, places_of, to_step
-from ratings.rules.periods import whole_months_between
+from ratings.rules.periods import Period, whole_months_between
 
 MODES = {
     "half_up": ROUND_HALF_UP,
@@ -120,3 +120,30 @@ def test_days_there_and_back() -> None:
         day = date(1970, 1, 1) + timedelta(days=offset)
         assert day_number(day) == offset
         assert day_of(offset) == day
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "months"),
+    [
+        (date(2025, 1, 15), date(2025, 2, 14), 0),
+        (date(2025, 1, 15), date(2025, 2, 15), 1),
+        (date(2025, 8, 31), date(2026, 2, 27), 5),
+        (date(2025, 8, 31), date(2026, 2, 28), 6),
+        (date(2025, 8, 29), date(2026, 2, 28), 6),
+        (date(2025, 12, 31), date(2026, 6, 29), 5),
+        (date(2025, 12, 31), date(2026, 6, 30), 6),
+        (date(2024, 2, 29), date(2026, 2, 27), 23),
+        (date(2024, 2, 29), date(2026, 2, 28), 24),
+        (date(2024, 2, 28), date(2024, 3, 27), 0),
+        (date(2025, 7, 1), date(2025, 12, 31), 5),
+        (date(2025, 6, 30), date(2025, 12, 31), 6),
+    ],
+)
+def test_a_month_is_complete_on_its_day_or_at_the_months_end(earlier: date, later: date, months: int) -> None:
+    assert whole_months_between(earlier, later) == months
+    assert whole_months(np.array([day_number(earlier)], np.int32), later).tolist() == [max(0, months)]
+
+
+def test_periods_are_written_with_plain_digits() -> None:
+    with pytest.raises(ValueError, match="无法识别"):
+        Period.parse("20２５")

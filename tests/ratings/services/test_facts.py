@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ratings.models import AuditEvent, Pharmacy, Violation
 from ratings.rules.periods import Period
-from ratings.services.audit import Actor
+from ratings.services.audit import Actor, client_address
 from ratings.services.errors import Refused
 from ratings.services.facts import record_fact, save_registry, void_fact
 from ratings.signals import read_signals
@@ -108,13 +108,55 @@ def test_new_registry_record_has_no_before() -> None:
     assert AuditEvent.objects.get().detail["before"] is None
 
 
-def test_cycle_of_predecessors_names_the_shop() -> None:
-    first = factories.pharmacy()
-    second = factories.pharmacy(predecessor=first)
-    third = factories.pharmacy(predecessor=second)
-    first.predecessor = third
-    with pytest.raises(ValidationError, match=f"{first.code} 的前身链又回到本店"):
-        save_registry(first, by=BY)
+@pytest.mark.parametrize(
+    ("until", "refused"), [(None, True), (date(2015, 3, 2), True), (date(2015, 3, 1), False)]
+)
+def test_a_predecessor_ends_before_its_successor_begins(until: date | None, refused: bool) -> None:
+    before = factories.pharmacy(designated_on=date(2010, 1, 1), designated_until=until)
+    shop = factories.pharmacy(designated_on=date(2015, 3, 1))
+    shop.predecessor = before
+    if not refused:
+        save_registry(shop, by=BY)
+        before.designated_until = date(2015, 3, 2)
+        with pytest.raises(ValidationError, match=f"本店是 {shop.code} 的前身"):
+            save_registry(before, by=BY)
+        return
+    with pytest.raises(ValidationError, match=f"前身 {before.code} 须在本店定点起始日"):
+        save_registry(shop, by=BY)
+
+
+def test_no_pharmacy_is_its_own_predecessor() -> None:
+    shop = factories.pharmacy()
+    shop.predecessor = shop
+    with pytest.raises(ValidationError, match="不能是自己的前身"):
+        save_registry(shop, by=BY)
+
+
+def test_long_reasons_are_refused_in_words() -> None:
+    fact = factories.violation(factories.pharmacy())
+    with pytest.raises(Refused, match="现有 301 字"):
+        void_fact(fact, reason="长" * 301, by=BY)
+    void_fact(fact, reason="长" * 300, by=BY)
+    with pytest.raises(Refused, match="现有 501 字"):
+        save_registry(factories.pharmacy(), by=BY, reason="长" * 501)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "9.9.9.9", "10.0.0.1"),
+        (1, "9.9.9.9, 1.2.3.4", "1.2.3.4"),
+        (2, "9.9.9.9, 1.2.3.4", "9.9.9.9"),
+        (3, "9.9.9.9, 1.2.3.4", "10.0.0.1"),
+        (1, "nonsense", None),
+    ],
+)
+def test_where_a_request_comes_from(
+    rf: Any, settings: Any, proxies: int, forwarded: str, address: str | None
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    request = rf.get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=forwarded)
+    assert client_address(request) == address
 
 
 @pytest.mark.parametrize("code", ["P330602", "H33060200001", "P99060200001"])
