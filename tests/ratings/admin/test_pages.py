@@ -14,7 +14,9 @@ from django.urls import reverse
 
 from ratings.admin.paging import CappedPaginator
 from ratings.models import Pharmacy, Rating, RatingRun, StaffScope
+from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, record
+from ratings.services.runs import start_run
 
 from .conftest import CUTOFF, Place, batch_of, furnish, staff
 
@@ -43,10 +45,6 @@ def more_rows(run: RatingRun) -> None:
         staff(f"user{number}", districts=(place.district.code,))
         batch_of(f"user{number}")
         record("登记", place.pharmacy, by=SYSTEM)
-        like = Rating.objects.filter(run=run).latest("pk")
-        like.pk = None
-        like.pharmacy, like.district = place.pharmacy, place.district
-        like.save(force_insert=True)
         RatingRun.objects.create(
             period=f"202{number % 10}",
             period_end=date(2024, 12, 31),
@@ -56,6 +54,7 @@ def more_rows(run: RatingRun) -> None:
             district=place.district,
             started_by="x",
         )
+    start_run(Period.parse(run.period), run.scheme, cutoff=CUTOFF + timedelta(days=2), by=SYSTEM)
 
 
 def queries(client: Client, address: str) -> int:

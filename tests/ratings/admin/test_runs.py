@@ -210,7 +210,7 @@ def test_the_list_shows_the_latest_run(city_clerk: Client, run: RatingRun, schem
     )
     page = city_clerk.get(url("rating", "changelist"))
     assert {row.run_id for row in page.context["cl"].result_list} == {run.pk}
-    assert older.state == "RUNNING"
+    assert older.state == "WAITING"
 
 
 def test_the_start_page(clerk: Client, city_clerk: Client, stray: Client, run: RatingRun) -> None:
