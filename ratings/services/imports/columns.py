@@ -74,6 +74,19 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """What must not stand in one row of the table, columns that the file lacks included."""
+
+    #: where it is shown: the first of these that the file has
+    columns: tuple[str, ...]
+    #: SQL, with {name} for the value that a column would get
+    broken: str
+    #: Chinese, with {name} for values
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of import."""
 
@@ -85,6 +98,7 @@ class Kind:
     #: facts are versioned by voiding; registry rows are updated in place
     is_fact: bool = True
     check_row: RowCheck | None = None
+    rules: tuple[Rule, ...] = ()
     #: comes in millions of rows: a file of new, good rows goes straight into the table
     straight: bool = False
     #: columns that come all or none

@@ -144,7 +144,7 @@ VIOLATIONS = Kind(
         ),
     ),
     key=("pharmacy", "document_no", "kind"),
-    check_row=rowchecks.violation,
+    rules=rowchecks.VIOLATION,
 )
 
 COMPLAINTS = Kind(
@@ -215,7 +215,7 @@ COMPLAINTS = Kind(
         ),
     ),
     key=("reference_no",),
-    check_row=rowchecks.complaint,
+    rules=rowchecks.COMPLAINT,
 )
 
 PAYMENTS = Kind(

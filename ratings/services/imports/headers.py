@@ -129,8 +129,11 @@ def _bind(
         if column.name not in taken and filled.get(column.name):
             taken[column.name] = Bound(column, None, column.label, 100, filled[column.name])
     _check_missing(kind, taken, headers)
-    if "datum" in taken and "latitude" not in taken:
-        del taken["datum"]
+    if "latitude" not in taken:
+        taken.pop("datum", None)
+    elif "datum" not in taken:  # a place goes with its datum, also when it is taken back
+        column = kind.column("datum")
+        taken["datum"] = Bound(column, None, column.label)
     return tuple(taken[column.name] for column in kind.columns if column.name in taken), ignored
 
 

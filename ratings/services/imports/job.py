@@ -17,8 +17,8 @@ from ratings.services.imports.errors import ImportStopped
 from ratings.services.imports.files import opened
 from ratings.services.imports.headers import Layout, find_layout
 from ratings.services.imports.sources import Source
-from ratings.services.imports.staging import PROBLEMS, STAGE, stage
-from ratings.services.imports.store import REFUSED, ROWS, Counts, Store
+from ratings.services.imports.staging import PROBLEMS, REFUSED, ROWS, STAGE, stage
+from ratings.services.imports.store import Counts, Store
 from ratings.services.imports.straight import StraightWay
 from ratings.services.moments import recording_moment
 

@@ -230,5 +230,6 @@ PHARMACIES = Kind(
     key=("code",),
     is_fact=False,
     check_row=rowchecks.pharmacy,
+    rules=rowchecks.PHARMACY,
     together=(("latitude", "longitude"),),
 )

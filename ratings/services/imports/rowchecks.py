@@ -1,27 +1,68 @@
-"""Checks across the columns of one row. Staged values are text; ISO dates compare as text.
+"""Checks across the columns of one row, and what may complete it.
 
-Each check takes the parsed row (None = empty; a column that the file lacks is missing), may
-complete it, and yields (column, message, remedy). A row with a bad cell does not come here.
+A check function takes the parsed row (None = empty; a column that the file lacks is missing),
+may complete it, and yields (column, message, remedy); a row with a bad cell does not come to it.
+Rules are for the database, which knows what the columns that the file lacks will hold.
 """
 
 from collections.abc import Iterator
 
 from ratings import geo
+from ratings.services.imports.columns import Row, Rule
 
-Row = dict[str, str | None]
 Found = Iterator[tuple[str, str, str]]
+
+_BOTH_DATES = "请核对两个日期（文件没有的列沿用原来登记的内容）。"
+
+VIOLATION = (
+    Rule(
+        ("decided_on",),
+        "{decided_on} < {occurred_on}",
+        "决定日期 {decided_on} 早于发生日期 {occurred_on}。",
+        "请核对两个日期。",
+    ),
+)
+
+COMPLAINT = (
+    Rule(
+        ("decided_on", "finding"),
+        "{finding} = 'PENDING' AND {decided_on} IS NOT NULL",
+        "尚无结论却有结论日期 {decided_on}。",
+        "请填查实结论，或清空结论日期（文件没有的列沿用原来登记的内容）。",
+    ),
+    Rule(
+        ("decided_on", "finding"),
+        "{finding} <> 'PENDING' AND {decided_on} IS NULL",
+        "有查实结论而没有结论日期。",
+        "请填结论日期。",
+    ),
+    Rule(
+        ("decided_on", "occurred_on"),
+        "{decided_on} < {occurred_on}",
+        "结论日期 {decided_on} 早于收到日期 {occurred_on}。",
+        _BOTH_DATES,
+    ),
+    Rule(
+        ("state",),
+        "{finding} = 'VERIFIED' AND {state} IN ('RECEIVED', 'NOT_ACCEPTED')",
+        "未受理的举报投诉不能有“查证属实”的结论。",
+        "请核对状态和结论（文件没有的列沿用原来登记的内容）。",
+    ),
+)
+
+PHARMACY = (
+    Rule(
+        ("designated_until", "designated_on"),
+        "{designated_until} <= {designated_on}",
+        "定点终止日 {designated_until} 不晚于定点起始日 {designated_on}。",
+        f"{_BOTH_DATES}终止日是不再定点的首日。",
+    ),
+)
 
 
 def pharmacy(row: Row) -> Found:
-    """The place becomes WGS-84; dates and predecessor make sense."""
+    """The place becomes WGS-84; no pharmacy is its own predecessor."""
     yield from _place(row)
-    since, until = row.get("designated_on"), row.get("designated_until")
-    if since and until and until <= since:
-        yield (
-            "designated_until",
-            f"定点终止日 {until} 不晚于定点起始日 {since}。",
-            "请核对两个日期；终止日是不再定点的首日。",
-        )
     if row.get("predecessor") and row["predecessor"] == row["code"]:
         yield "predecessor", "药店不能是自己的前身。", "请填重新登记前的定点编码，没有则留空。"
 
@@ -56,32 +97,3 @@ def _place(row: Row) -> Found:
         return
     north, east = geo.to_wgs84(north, east, datum)
     row["latitude"], row["longitude"] = f"{north:.7f}", f"{east:.7f}"
-
-
-def violation(row: Row) -> Found:
-    """A decision does not come before the deed."""
-    occurred, decided = row["occurred_on"], row["decided_on"]
-    if occurred and decided and decided < occurred:
-        yield (
-            "decided_on",
-            f"决定日期 {decided} 早于发生日期 {occurred}。",
-            "请核对两个日期。",
-        )
-
-
-def complaint(row: Row) -> Found:
-    """Finding, date of the finding and state agree. Columns that the file lacks are not judged."""
-    finding = row.get("finding", "PENDING")
-    received, decided = row["occurred_on"], row.get("decided_on")
-    if finding == "PENDING" and decided:
-        yield "decided_on", "尚无结论却填了结论日期。", "请填查实结论，或删去结论日期。"
-    if finding != "PENDING" and not decided:
-        yield "decided_on", "有查实结论而没有结论日期。", "请填结论日期。"
-    if decided and received and decided < received:
-        yield "decided_on", f"结论日期 {decided} 早于收到日期 {received}。", "请核对两个日期。"
-    if finding == "VERIFIED" and row["state"] in ("RECEIVED", "NOT_ACCEPTED"):
-        yield (
-            "state",
-            "未受理的举报投诉不能有“查证属实”的结论。",
-            "请核对状态和结论。",
-        )

@@ -22,6 +22,9 @@ from ratings.services.imports.sources import Chunk, Source
 
 STAGE = "import_stage"
 PROBLEMS = "import_problems"
+#: staged rows beside what the database holds, and the lines among them that are refused
+ROWS = "import_rows"
+REFUSED = "import_refused"
 _NULL = "\\N"
 _SHOWN = 200
 

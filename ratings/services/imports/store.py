@@ -10,12 +10,10 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from ratings.services.imports import succession
 from ratings.services.imports.columns import Column, Kind
 from ratings.services.imports.headers import Layout
-from ratings.services.imports.staging import PROBLEMS, STAGE
-
-ROWS = "import_rows"
-REFUSED = "import_refused"
+from ratings.services.imports.staging import PROBLEMS, REFUSED, ROWS, STAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,7 @@ class Store:
         self._bound = [bound.column for bound in layout.bound]
         self._absent = [column for column in kind.columns if column not in self._bound]
         self._header = {bound.column.name: bound.header for bound in layout.bound}
+        self._has_predecessors = any(column.name == "predecessor" for column in kind.columns)
         self._id = "code" if kind.table == "ratings_district" else "id"
 
     # -- checking
@@ -56,13 +55,14 @@ class Store:
                 self._refuse_behind(cursor, recorded_at)
             if within is not None:
                 self._refuse_outside(cursor, within)
-            if "predecessor" in self._header:
-                self._refuse_predecessors(cursor)
+            self._refuse_across(cursor)
+            if self._has_predecessors:
+                self._refuse_successions(cursor)
             cursor.execute(
                 f"CREATE TEMPORARY TABLE {REFUSED} ON COMMIT DROP AS SELECT DISTINCT line FROM {PROBLEMS}"
             )
-            if "predecessor" in self._header:
-                self._refuse_orphans(cursor)
+            if self._has_predecessors:
+                self._refuse_linked(cursor)
             cursor.execute(f"SELECT count(*) FROM {REFUSED}")
             (refused,) = cursor.fetchone()
             cursor.execute(
@@ -97,6 +97,9 @@ class Store:
             selected.append("old.recorded_at AS old_recorded_at")
             selected.append("old.pharmacy_id AS old_pharmacy_id")
         joins.append(f"LEFT JOIN {kind.table} old ON {' AND '.join(matches)}")
+        if self._has_predecessors:
+            joins.append(f"LEFT JOIN {kind.table} old_before ON old_before.id = old.predecessor_id")
+            selected.append("old_before.code AS old_predecessor")
         content = [column for column in self._bound if column.name not in kind.key]
         differs = " OR ".join(map(self._differs, content)) or "false"
         window = f"(PARTITION BY {', '.join(keys)} ORDER BY s.line)"
@@ -192,64 +195,57 @@ class Store:
                 WHERE ({outside}) OR (owner.id IS NOT NULL AND owner.district_id <> ALL(%s))""",
             ("这家药店不在您的管辖区县。", "请由所属区县或全市人员导入。", allowed, allowed),
         )
-
-    def _refuse_predecessors(self, cursor: CursorWrapper) -> None:
-        """Cycles, and predecessors that have another successor already or twice in the file."""
-        self._refuse(
-            cursor,
-            "predecessor",
-            f"""
-            WITH RECURSIVE afterwards(code, predecessor) AS (
-                SELECT code::text, predecessor::text FROM {ROWS} WHERE predecessor IS NOT NULL
-                UNION ALL
-                SELECT p.code, q.code FROM ratings_pharmacy p JOIN ratings_pharmacy q ON q.id = p.predecessor_id
-                WHERE NOT EXISTS (SELECT 1 FROM {ROWS} r WHERE r.code = p.code)
-            ), walk(start, place) AS (
-                SELECT code::text, predecessor::text FROM {ROWS} WHERE predecessor IS NOT NULL
-                UNION
-                SELECT walk.start, next.predecessor FROM walk JOIN afterwards next ON next.code = walk.place
-                WHERE walk.place <> walk.start
+        if "predecessor" in self._header:
+            self._refuse(
+                cursor,
+                "predecessor",
+                f"""SELECT r.line, r.predecessor, '前身 ' || r.predecessor || ' 不在您的管辖区县。', %s
+                    FROM {ROWS} r JOIN ratings_pharmacy before ON before.id = r.predecessor_id
+                    WHERE r.predecessor IS DISTINCT FROM r.old_predecessor
+                      AND before.district_id <> ALL(%s)""",
+                ("跨区县承继请由全市人员登记。", allowed),
             )
-            SELECT r.line, r.predecessor, '前身关系成环：' || r.code || ' 经前身又回到自己。', %s
-            FROM walk JOIN {ROWS} r ON r.code = walk.start WHERE walk.place = walk.start
-            """,
-            ("请核对这几家药店的前身。",),
-        )
-        self._refuse(
-            cursor,
-            "predecessor",
-            f"""
-            SELECT r.line, r.predecessor, '前身 ' || r.predecessor || ' 已由 ' || other.code || ' 承继。', %s
-            FROM {ROWS} r JOIN (
-                SELECT code, predecessor FROM {ROWS} WHERE predecessor IS NOT NULL
-                UNION ALL
-                SELECT p.code, q.code FROM ratings_pharmacy p JOIN ratings_pharmacy q ON q.id = p.predecessor_id
-                WHERE NOT EXISTS (SELECT 1 FROM {ROWS} f WHERE f.code = p.code)
-            ) other ON other.predecessor = r.predecessor AND other.code <> r.code
-            """,
-            ("一家药店的历史只能由一家承继，请核对。",),
-        )
 
-    def _refuse_orphans(self, cursor: CursorWrapper) -> None:
-        """New rows whose predecessor is a new row that is refused, and so on down the line."""
-        self._refuse(
-            cursor,
-            "predecessor",
-            f"""
-            WITH RECURSIVE lost(code) AS (
-                SELECT r.code FROM {ROWS} r JOIN {REFUSED} USING (line) WHERE r.old_id IS NULL
-                UNION
-                SELECT r.code FROM {ROWS} r JOIN lost ON r.predecessor = lost.code WHERE r.old_id IS NULL
+    def _refuse_across(self, cursor: CursorWrapper) -> None:
+        """Rows that break a rule of the kind."""
+        for rule in self._kind.rules:
+            shown = next((name for name in rule.columns if name in self._header), None)
+            if shown is None:  # then the file changes none of them
+                continue
+            values = {column.name: self._becomes(column) for column in self._kind.columns}
+            said = {name: f"' || {value} || '" for name, value in values.items()}
+            self._refuse(
+                cursor,
+                shown,
+                f"""SELECT r.line, r."{shown}"::text, '{rule.message.format_map(said)}', %s
+                    FROM {ROWS} r LEFT JOIN {self._kind.table} old ON old.{self._id} = r.old_id
+                    WHERE (r.old_id IS NULL OR r.differs) AND {rule.broken.format_map(values)}""",
+                (rule.remedy,),
             )
-            SELECT r.line, r.predecessor, '前身 ' || r.predecessor || ' 所在的行被拒收。', %s
-            FROM {ROWS} r JOIN lost ON r.predecessor = lost.code
-            WHERE NOT EXISTS (SELECT 1 FROM {REFUSED} f WHERE f.line = r.line)
-            """,
-            ("请先改正前身所在的行。",),
-        )
+
+    def _becomes(self, column: Column) -> str:
+        """What a row r of ROWS, with its counterpart old, would hold in a column afterwards."""
+        if column in self._bound:
+            return f'r."{column.name}"'
+        return f"coalesce(old.{column.target}, {_literal(column)})"
+
+    def _refuse_successions(self, cursor: CursorWrapper) -> None:
+        for column, select, remedy in succession.problems(
+            until=self._becomes(self._kind.column("designated_until")),
+            predecessor=self._predecessor,
+        ):
+            self._refuse(cursor, column, select, (remedy,))
+
+    def _refuse_linked(self, cursor: CursorWrapper) -> None:
+        self._refuse(cursor, "predecessor", *succession.linked(self._predecessor))
         cursor.execute(
             f"INSERT INTO {REFUSED} SELECT DISTINCT line FROM {PROBLEMS} EXCEPT SELECT line FROM {REFUSED}"
         )
+
+    @property
+    def _predecessor(self) -> str:
+        """The predecessor's code that a row r of ROWS would have afterwards."""
+        return "r.predecessor" if "predecessor" in self._header else "r.old_predecessor"
 
     # -- writing
 
@@ -295,6 +291,13 @@ class Store:
             cursor.execute(
                 f"UPDATE {ROWS} SET new_id = nextval(pg_get_serial_sequence(%s, 'id')) WHERE old_id IS NULL",
                 (kind.table,),
+            )
+        if "predecessor" in self._header:
+            # whoever hands its predecessor on lets go first: at no moment has one two successors
+            cursor.execute(
+                f"UPDATE {kind.table} t SET predecessor_id = NULL FROM {ROWS} r"
+                f" JOIN {ROWS} heir ON heir.predecessor = r.old_predecessor AND heir.code <> r.code"
+                f" WHERE t.id = r.old_id AND r.differs AND {kept}"
             )
         content = [column for column in self._bound if column.name not in kind.key]
         predecessor = f"LEFT JOIN {ROWS} before ON before.code = r.predecessor" if in_file else ""

@@ -24,7 +24,7 @@ from ratings.services.imports import (
     drop_import,
     import_file,
     problems_csv,
-    staging,
+    store,
 )
 from ratings.services.imports import job as job_module
 from tests import factories
@@ -182,7 +182,7 @@ def rows_for(kind: str, count: int) -> list[list[str]]:
         ]
     if kind == "enterprises":
         return [["uscc", "name"], *([factories.uscc(900 + number), "某公司"] for number in range(count))]
-    return [HEADERS, *([code, "2025-03", "1.00", "1"] for code in codes)]
+    return [HEADERS, *([code, f"2025-{count:02d}", "1.00", "1"] for code in codes)]
 
 
 @pytest.mark.parametrize("kind", ["violations", "pharmacies", "enterprises", "payments"])
@@ -196,8 +196,7 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(shops: list[Pharmacy]
             accept_import(accepting, by=CLERK)
         assert batch.refused == 0
         numbers.append((len(queries), len(more)))
-    assert numbers[0][0] == numbers[1][0]
-    assert numbers[0][1] == numbers[1][1] or kind == "payments"
+    assert numbers[0] == numbers[1]
     assert max(map(max, numbers)) < 40
 
 
@@ -207,9 +206,7 @@ def test_a_constraint_that_still_fires_is_put_in_words(
     """The last line: let a bad row past the checks and see the database refuse it."""
     headers = ["定点编码", "文书号", "违法违规类型", "情节", "处理性质", "作出机关", "发生日期", "决定日期"]
     row = [CODES[0], "文1", "回流药", "一般", "行政处罚", "局", "2025-02-01", "2025-01-02"]
-    monkeypatch.setattr(
-        staging.RowParser, "_checked", lambda self, check, lines, columns, problems: (lines, columns)
-    )
+    monkeypatch.setattr(store.Store, "_refuse_across", lambda self, cursor: None)
     batch = check("violations", [headers, row])
     assert batch.refused == 0
     with pytest.raises(DatabaseRefused, match="决定日期不得早于发生日期"):

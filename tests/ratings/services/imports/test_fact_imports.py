@@ -186,6 +186,44 @@ def test_complaints_refused(shops: list[Pharmacy], values: dict[str, str], colum
     assert [(problem["line"], problem["column"]) for problem in batch.problems] == [(2, column)]
 
 
+@pytest.mark.parametrize(
+    ("live", "values", "without", "column", "word"),
+    [
+        ({}, {"state": "NOT_ACCEPTED"}, ("查实结论",), "状态", "未受理"),
+        ({}, {"received": "2025-03-03"}, ("结论日期",), "收到日期", "2025-03-02 早于收到日期 2025-03-03"),
+        ({}, {"finding": "PENDING"}, ("结论日期",), "查实结论", "尚无结论却有结论日期 2025-03-02"),
+        ({"finding": "PENDING", "decided": ""}, {}, ("结论日期",), "查实结论", "没有结论日期"),
+        ({"finding": "PENDING", "decided": ""}, {}, ("查实结论",), "结论日期", "尚无结论"),
+        ({}, {"decided": ""}, ("查实结论",), "结论日期", "没有结论日期"),
+    ],
+)
+def test_complaints_that_clash_with_what_is_kept(
+    shops: list[Pharmacy],
+    live: dict[str, str],
+    values: dict[str, str],
+    without: tuple[str, ...],
+    column: str,
+    word: str,
+) -> None:
+    bring("complaints", [COMPLAINT_HEADERS, complaint(**live)])
+    keep = [index for index, header in enumerate(COMPLAINT_HEADERS) if header not in without]
+    rows = [[row[index] for index in keep] for row in (COMPLAINT_HEADERS, complaint(**values))]
+    batch = check("complaints", rows)
+    assert counts(batch) == (0, 0, 0, 1)
+    (problem,) = batch.problems
+    assert (problem["line"], problem["column"]) == (2, column)
+    assert word in problem["message"]
+    assert problem["remedy"]
+
+
+def test_a_new_date_for_a_finding_that_is_kept(shops: list[Pharmacy], way: Way) -> None:
+    way("complaints", [COMPLAINT_HEADERS, complaint()])
+    rows = [COMPLAINT_HEADERS, complaint(decided="2025-03-09")]
+    assert counts(way("complaints", [[*row[:4], *row[5:]] for row in rows])) == (0, 1, 0, 0)
+    found = Complaint.objects.get(voided_at=None)
+    assert (found.finding, found.decided_on) == ("VERIFIED", date(2025, 3, 9))
+
+
 def test_payments(shops: list[Pharmacy], way: Way) -> None:
     rows = [PAYMENT_HEADERS, [CODES[0], "2025-03", "1234.56", "7"], [CODES[1], "2025年3月", "-1,000", "0"]]
     assert counts(way("payments", rows)) == (2, 0, 0, 0)

@@ -1,5 +1,7 @@
 """Districts, enterprises and pharmacies: updated in place, the database keeping the versions."""
 
+from datetime import date
+
 import pytest
 
 from ratings import geo
@@ -181,9 +183,35 @@ def test_designation_dates_in_order(db: None) -> None:
     assert batch.problems[0]["line"] == 2
 
 
+def test_an_end_before_a_kept_or_new_beginning(db: None) -> None:
+    factories.pharmacy(code=CODES[0], designated_until=date(2020, 1, 1))
+    rows = [HEADERS, shop(CODES[0], since="2019-12-31"), shop(CODES[1])]
+    assert counts(check("pharmacies", rows)) == (1, 1, 0, 0)
+    batch = check("pharmacies", [HEADERS, shop(CODES[0], since="2020-01-01"), shop(CODES[1])])
+    assert counts(batch) == (1, 0, 0, 1)
+    (problem,) = batch.problems
+    assert (problem["line"], problem["column"], problem["value"]) == (2, "designated_on", "2020-01-01")
+    assert "2020-01-01 不晚于" in problem["message"]
+
+
+def test_a_place_taken_back_without_a_column_for_its_datum(db: None, way: Way) -> None:
+    factories.pharmacy(code=CODES[0], latitude=30.0, longitude=120.58, source_datum="GCJ-02")
+    way("pharmacies", [[*HEADERS, "lng", "lat"], [*shop(CODES[0]), "", ""]])
+    found = Pharmacy.objects.get()
+    assert (found.latitude, found.longitude, found.source_datum) == (None, None, "")
+    batch = check("pharmacies", [[*HEADERS, "lng", "lat"], [*shop(CODES[0]), "120.58", "30.0"]])
+    assert "没有坐标系" in messages(batch)[0]
+
+
 class TestPredecessors:
+    """CODES[n] is designated during 202n."""
+
     def rows(self, *pairs: tuple[str, str]) -> list[list[str]]:
-        return [[*HEADERS, "predecessor"], *([*shop(code), before] for code, before in pairs)]
+        return [[*HEADERS, "定点终止日", "predecessor"], *(self.row(*pair) for pair in pairs)]
+
+    def row(self, code: str, before: str, until: str | None = None) -> list[str]:
+        year = 2019 + int(code[-1])
+        return [*shop(code, since=f"{year}-01-01"), f"{year + 1}-01-01" if until is None else until, before]
 
     def test_a_line_within_the_file_in_any_order(self, db: None, way: Way) -> None:
         factories.district()
@@ -204,25 +232,96 @@ class TestPredecessors:
             "pharmacies", self.rows((CODES[0], CODES[1]), (CODES[1], CODES[2]), (CODES[2], CODES[0]))
         )
         assert counts(batch) == (0, 0, 0, 3)
-        assert all("成环" in message for message in messages(batch))
+        assert "须在本店定点起始日（2020-01-01）或之前" in messages(batch)[0]
 
-    def test_a_cycle_with_the_registry(self, shops: list[Pharmacy]) -> None:
-        Pharmacy.objects.filter(code=CODES[1]).update(predecessor=shops[0])
+    def test_a_cycle_with_the_registry(self, line: list[Pharmacy]) -> None:
         batch = check("pharmacies", self.rows((CODES[0], CODES[1])))
         assert counts(batch) == (0, 0, 0, 1)
-        assert "成环" in messages(batch)[0]
+        assert "之前终止定点" in messages(batch)[0]
 
-    def test_turning_a_line_round_in_one_file_is_no_cycle(self, shops: list[Pharmacy], way: Way) -> None:
-        Pharmacy.objects.filter(code=CODES[1]).update(predecessor=shops[0])
-        assert counts(way("pharmacies", self.rows((CODES[0], CODES[1]), (CODES[1], ""))))[1] == 2
-        assert Pharmacy.objects.get(code=CODES[0]).predecessor == shops[1]
+    def test_turning_a_line_round_in_one_file_is_no_cycle(self, line: list[Pharmacy], way: Way) -> None:
+        rows = self.rows((CODES[0], CODES[1]), (CODES[1], ""))
+        rows[1][3:5] = "2022-01-01", ""
+        assert counts(way("pharmacies", rows))[1] == 2
+        assert Pharmacy.objects.get(code=CODES[0]).predecessor == line[1]
 
-    def test_one_successor_only(self, shops: list[Pharmacy]) -> None:
-        Pharmacy.objects.filter(code=CODES[1]).update(predecessor=shops[0])
+    def test_one_successor_only(self, line: list[Pharmacy]) -> None:
         batch = check("pharmacies", self.rows((CODES[2], CODES[0])))
+        assert counts(batch) == (0, 0, 0, 1)
         assert CODES[1] in messages(batch)[0]
-        batch = check("pharmacies", self.rows(("P33060200008", CODES[2]), ("P33060200009", CODES[2])))
+        batch = check("pharmacies", self.rows(("P33060200008", CODES[1]), ("P33060200009", CODES[1])))
         assert counts(batch) == (0, 0, 0, 2)
+
+    def test_handed_from_one_successor_to_another(self, line: list[Pharmacy], way: Way) -> None:
+        rows = self.rows((CODES[2], CODES[0]), (CODES[1], ""))
+        assert counts(way("pharmacies", rows)) == (1, 1, 0, 0)
+        assert counts(way("pharmacies", self.rows((CODES[2], ""), (CODES[1], CODES[0])))) == (0, 2, 0, 0)
+        assert counts(way("pharmacies", self.rows((CODES[1], ""), (CODES[2], CODES[0])))) == (0, 2, 0, 0)
+        assert Pharmacy.objects.get(code=CODES[2]).predecessor == line[0]
+
+    @pytest.mark.parametrize(("until", "fine"), [("2021-01-01", True), ("2021-01-02", False), ("", False)])
+    @pytest.mark.parametrize("registered", [False, True])
+    def test_it_has_ended_in_time(self, db: None, until: str, fine: bool, registered: bool) -> None:
+        if registered:
+            day = date.fromisoformat(until) if until else None
+            factories.pharmacy(code=CODES[0], designated_until=day)
+        else:
+            factories.district()
+        rows = [*self.rows((CODES[1], CODES[0])), *([] if registered else [self.row(CODES[0], "", until)])]
+        batch = bring_at_once("pharmacies", rows)
+        assert (batch.state == "ACCEPTED") is fine
+        if not fine:
+            problem = batch.problems[0]
+            assert (problem["line"], problem["column"], problem["value"]) == (2, "predecessor", CODES[0])
+            assert "定点起始日（2021-01-01）或之前" in problem["message"]
+            assert "先登记前身的定点终止日" in problem["remedy"]
+
+    def test_it_is_ended_in_the_same_file(self, shops: list[Pharmacy], way: Way) -> None:
+        """Also in the file of which columns are missing."""
+        rows = self.rows(("P33060200004", CODES[0]), (CODES[0], ""))
+        assert counts(way("pharmacies", rows)) == (1, 1, 0, 0)
+        running = [[*HEADERS, "定点终止日"], [*shop(CODES[0]), ""]]
+        batch = check("pharmacies", running)
+        assert counts(batch) == (0, 0, 0, 1)
+        assert batch.problems[0]["column"] == "定点终止日"
+        assert "P33060200004 的前身" in messages(batch)[0]
+        early = [HEADERS, shop("P33060200004", since="2020-12-31")]
+        assert "之前终止定点" in messages(check("pharmacies", early))[0]
+
+    def test_rows_that_hang_together_are_refused_together(self, line: list[Pharmacy]) -> None:
+        """Whoever relies on a row that is refused goes with it, so the others can be written."""
+        rows = [[*row, ""] for row in self.rows((CODES[1], ""), (CODES[2], CODES[0]), (CODES[0], ""))]
+        rows[0][-1] = "uscc"
+        rows[1][-1] = factories.uscc()
+        rows.append([*self.row("P33060200004", ""), ""])
+        batch = bring_at_once("pharmacies", rows, skip_refused=True)
+        assert counts(batch) == (1, 0, 0, 3)
+        assert Pharmacy.objects.get(code=CODES[1]).predecessor == line[0]
+
+    def test_of_another_district(self, shops: list[Pharmacy]) -> None:
+        factories.district(330603, "柯桥区")
+        elsewhere = "P33060300001"
+        before = factories.pharmacy(code=elsewhere, district_id=330603, designated_until=date(2020, 1, 1))
+        rows = self.rows((CODES[1], elsewhere))
+        batch = check("pharmacies", rows, within=[330602])
+        assert counts(batch) == (0, 0, 0, 1)
+        assert (batch.problems[0]["column"], batch.problems[0]["value"]) == ("predecessor", elsewhere)
+        assert "管辖" in messages(batch)[0]
+        assert counts(check("pharmacies", rows, within=[330602, 330603])) == (0, 1, 0, 0)
+        # what others have registered may stay
+        shops[1].designated_on = date(2020, 1, 1)
+        shops[1].predecessor = before
+        shops[1].save()
+        assert counts(check("pharmacies", rows, within=[330602])) == (0, 1, 0, 0)
+
+    @pytest.fixture
+    def line(self, db: None) -> list[Pharmacy]:
+        """CODES[1] follows CODES[0]."""
+        first = factories.pharmacy(
+            code=CODES[0], designated_on=date(2020, 1, 1), designated_until=date(2021, 1, 1)
+        )
+        second = factories.pharmacy(code=CODES[1], designated_on=date(2021, 1, 1), predecessor=first)
+        return [first, second]
 
     def test_unregistered(self, db: None) -> None:
         factories.district()

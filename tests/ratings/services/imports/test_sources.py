@@ -175,12 +175,12 @@ def test_a_format_without_content_is_no_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize("made", [csv_bytes, xlsx_bytes])
 def test_long_rows_come_in_small_chunks(tmp_path: Path, made: Callable[[list[list[str]]], bytes]) -> None:
     path = tmp_path / "file"
-    rows = [[str(number), "x" * 100_000] for number in range(200)]
+    rows = [[str(number), "x" * 30_000] for number in range(400)]
     path.write_bytes(made(rows))
     with opened(path, None) as source:
         chunks = list(source.chunks(source.heads()[0], 0))
-    assert [row for chunk in chunks for row in chunk.rows] == rows
-    assert [line for chunk in chunks for line in chunk.lines] == list(range(1, 201))
+    assert [int(row[0]) for chunk in chunks for row in chunk.rows] == list(range(400))
+    assert [line for chunk in chunks for line in chunk.lines] == list(range(1, 401))
     assert max(sum(len(cell) for row in chunk.rows for cell in row) for chunk in chunks) < 2 * CHUNK_SIZE
 
 
