@@ -26,6 +26,7 @@ from ratings.services.imports import (
 )
 
 _SHOWN = 20
+_LONGEST_NAME = 60
 
 
 class Command(BaseCommand):
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             "--accept-valid", action="store_true", help="有行被拒收时，仍写入其余的行（默认整批不写）"
         )
         parser.add_argument("--problems", type=Path, metavar="OUT.csv", help="把全部拒收明细写入此文件")
-        parser.add_argument("--by", help="记在操作记录中的经办人（缺省为本机用户）")
+        parser.add_argument("--by", help="经办人：与本机用户一起记在操作记录中")
         parser.add_argument("--kinds", action="store_true", help="列出数据种类和各列")
         parser.add_argument("--template", metavar="KIND", help="输出该种类的空白 CSV 模板")
 
@@ -88,7 +89,7 @@ class Command(BaseCommand):
         mapping = {**said.get("columns", {}), **_pairs(options["map"], "--map")}
         defaults = {**said.get("defaults", {}), **_pairs(options["default"], "--default")}
         sheet: str | None = options["sheet"] or said.get("sheet")
-        by = Actor(options["by"]) if options["by"] else command_actor("import_facts")
+        by = _actor(options["by"])
         run = (
             check_import if options["dry_run"] else partial(import_file, skip_refused=options["accept_valid"])
         )
@@ -152,6 +153,16 @@ class Command(BaseCommand):
             )
         elif dry_run:
             self.stdout.write(f"批次 #{batch.pk} 已试算，没有写入任何数据。")
+
+
+def _actor(name: str | None) -> Actor:
+    """The operating system's user, behind the name that was given, which nobody has checked."""
+    user = command_actor("import_facts")
+    if not name or not name.strip():
+        return user
+    if len(name) > _LONGEST_NAME:
+        raise CommandError(f"--by 最多 {_LONGEST_NAME} 个字。")
+    return Actor(f"{name.strip()}（{user.name.replace('（', '，')}")
 
 
 class _Bar:

@@ -1,6 +1,7 @@
 """The kinds of facts. A changed fact is a new row; the old one is voided."""
 
-from ratings.models.facts import MAX_AMOUNT_FEN, MAX_MEASURE
+from ratings.models.facts import MAX_AMOUNT_FEN
+from ratings.rules.slices import LARGEST_MEASURE
 from ratings.rules.vocabulary import (
     COMPLAINT_FINDINGS,
     COMPLAINT_STATES,
@@ -301,7 +302,7 @@ MEASURES = Kind(
         Column(
             "value",
             "值",
-            plain(parsing.decimal_parser(3, MAX_MEASURE)),
+            plain(parsing.decimal_parser(3, LARGEST_MEASURE // 1000)),
             "numeric(18,3)",
             ("指标值", "得分", "分数", "score"),
             "最多三位小数",

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,6 @@ class Job:
     progress: Progress
     writing: bool = False
     skip_refused: bool = False
-    recorded_at: datetime | None = None
 
     def run(self) -> Outcome:
         """Do it, inside the caller's transaction; the batch has a number and no counts yet."""
@@ -77,7 +75,7 @@ class Job:
             raise ImportStopped(f"“{kind.label}”为全市共用。", "请由全市人员导入。")
         if self.writing:
             _one_writer_at_a_time(kind)
-        moment = self.recorded_at or (recording_moment(kind.table) if self.writing else timezone.now())
+        moment = recording_moment(kind.table) if self.writing else timezone.now()
         with opened(self.path, self.reading.sheet) as source:
             layout = find_layout(kind, source, self.reading.mapping, self.reading.defaults)
             context = Context(timezone.localdate(moment), source.epoch, _districts(kind))

@@ -34,7 +34,7 @@ _EXACT = Context(prec=80)
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _AMOUNT_UNIT = re.compile(r"(人民币|rmb|cny|[¥$€])?(.*?)(亿元|万元|千元|元|分)?", re.IGNORECASE)
-_CLOCK = r"(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_CLOCK = r"(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 _DATE = re.compile(
     r"(?:([0-9]{4})\s*[-/.年]\s*([0-9]{1,2})\s*[-/.月]\s*([0-9]{1,2})\s*日?|([0-9]{4})([0-9]{2})([0-9]{2}))"
     + _CLOCK
@@ -179,7 +179,9 @@ def _read_date(text: str, epoch: date | None) -> date:
     found = _DATE.fullmatch(written)
     if not found:
         raise BadValue(f"{quote(text)}不是日期。", "请写成 2025-03-01、2025/3/1、2025年3月1日 或 20250301。")
-    year, month, day = (int(part) for part in found.groups() if part)
+    if found["zone"] not in (None, "+08:00", "+0800"):
+        raise BadValue(f"{quote(text)}不是北京时间。", "请换算为北京时间，只填日期。")
+    year, month, day = (int(part) for part in found.groups()[:6] if part)
     try:
         return date(year, month, day)
     except ValueError:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,7 +63,6 @@ def import_file(
     defaults: dict[str, str] | None = None,
     sheet: str | None = None,
     skip_refused: bool = False,
-    recorded_at: datetime | None = None,
     within: Collection[int] | None = None,
     progress: Progress | None = None,
 ) -> ImportBatch:
@@ -86,7 +84,6 @@ def import_file(
             progress or _silent,
             writing=True,
             skip_refused=skip_refused,
-            recorded_at=recorded_at,
         )
         outcome = job.run()
         _note(batch, outcome)
@@ -103,7 +100,6 @@ def accept_import(
     *,
     by: Actor,
     skip_refused: bool = False,
-    recorded_at: datetime | None = None,
     within: Collection[int] | None = None,
     progress: Progress | None = None,
 ) -> ImportBatch:
@@ -112,7 +108,6 @@ def accept_import(
     Raises RowsRefused when rows are refused, unless ``skip_refused`` (the batch then says how
     many were left out); BatchNotOpen when it was accepted or dropped before; UnreadableFile
     when the kept file is gone or is no longer the one that was checked; DatabaseRefused.
-    ``recorded_at`` (default: now) is when the facts become known.
     """
     with _translated(), transaction.atomic():
         batch = _open_batch(batch)
@@ -126,7 +121,6 @@ def accept_import(
             progress or _silent,
             writing=True,
             skip_refused=skip_refused,
-            recorded_at=recorded_at,
         )
         outcome = job.run()
         _note(batch, outcome)

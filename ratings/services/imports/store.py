@@ -173,7 +173,7 @@ class Store:
             f"""SELECT r.line, r."{self._kind.key[0]}", '已有记录时间更晚的版本（' ||
                 to_char(r.old_recorded_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI') || '）。', %s
                 FROM {ROWS} r WHERE r.differs AND r.old_recorded_at > %s""",
-            ("不能以更早的记录时间更新它；请以当前时间导入。", recorded_at),
+            ("请核对服务器的时钟，稍后再导入。", recorded_at),
         )
 
     def _refuse_outside(self, cursor: CursorWrapper, within: Collection[int]) -> None:

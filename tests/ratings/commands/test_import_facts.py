@@ -1,5 +1,6 @@
 """manage.py import_facts: the table, the refusals, the exit code."""
 
+import getpass
 import io
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def test_a_good_file_goes_in(shop: Pharmacy, tmp_path: Path) -> None:
     said = run("payments", written(tmp_path, PAYMENTS), "--by", "王经办")
     assert "已入库" in said
     assert "UTF-8" in said
-    assert FundPayment.objects.get().recorded_by == "王经办"
+    assert FundPayment.objects.get().recorded_by == f"王经办（{getpass.getuser()}，manage.py import_facts）"
     assert AuditEvent.objects.filter(action="import.accept").count() == 1
 
 
@@ -125,6 +126,7 @@ def test_a_shop_list_in_gcj02_as_found_on_the_net(db: None, tmp_path: Path) -> N
     [
         (["paymnets", "x.csv"], "payments"),
         (["payments", "nowhere.csv"], "打不开"),
+        (["payments", "x.csv", "--by", "王" * 61], "--by"),
         (["payments"], "写明"),
         (["payments", "x.csv", "--map", "无等号"], "--map"),
         (["payments", "x.csv", "--mapping", "nowhere.toml"], "打不开"),

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,9 @@ def check(kind: str, content: Content, name: str = "文件.csv", **options: Any)
     return check_import(kind, as_file(content), name, by=CLERK, **options)
 
 
-def bring(kind: str, content: Content, *, recorded_at: datetime | None = None, **options: Any) -> ImportBatch:
+def bring(kind: str, content: Content, **options: Any) -> ImportBatch:
     """Check and accept; RowsRefused when rows are refused."""
-    return accept_import(check(kind, content, **options), by=CLERK, recorded_at=recorded_at)
+    return accept_import(check(kind, content, **options), by=CLERK)
 
 
 def bring_at_once(kind: str, content: Content, **options: Any) -> ImportBatch:

@@ -1,6 +1,6 @@
 """Facts: new, unchanged, changed (voided and recorded anew), refused."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,8 +17,9 @@ from ratings.models import (
     ServiceStatus,
     Violation,
 )
+from ratings.rules.slices import LARGEST_MEASURE
 from ratings.rules.vocabulary import VIOLATION_KINDS
-from ratings.services.imports import RowsRefused
+from ratings.services.imports import RowsRefused, job
 from tests import factories
 
 from .conftest import CLERK, CODES, Way, bring, bring_at_once, check, counts, messages, xlsx_bytes
@@ -331,6 +332,18 @@ def test_measures(shops: list[Pharmacy], way: Way) -> None:
     assert len(batch.problems) == 3
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_measures_are_bounded_as_in_the_rules(shops: list[Pharmacy], sign: str) -> None:
+    headers = ["定点编码", "指标键", "评价周期", "值"]
+    most = LARGEST_MEASURE // 1000
+    rows = [headers, [CODES[0], "k", "2025", f"{sign}{most}"], [CODES[1], "k", "2025", f"{sign}{most}.001"]]
+    batch = check("measures", rows)
+    assert counts(batch) == (1, 0, 0, 1)
+    (problem,) = batch.problems
+    assert (problem["line"], problem["column"], problem["value"]) == (3, "值", f"{sign}{most}.001")
+    assert str(most) in problem["remedy"]
+
+
 def test_service_status(shops: list[Pharmacy], way: Way) -> None:
     headers = ["定点编码", "起始日", "服务状态", "决定日期"]
     soon = (timezone.localdate() + timedelta(days=10)).isoformat()
@@ -352,27 +365,30 @@ class TestDaysAreShanghaiDays:
         return [VIOLATION_HEADERS, violation(occurred=day, decided=day)]
 
     @pytest.mark.parametrize(("day", "fine"), [("2026-01-06", True), ("2026-01-07", False)])
-    def test_late_in_the_evening_utc(self, shops: list[Pharmacy], day: str, fine: bool) -> None:
+    def test_late_in_the_evening_utc(
+        self, shops: list[Pharmacy], monkeypatch: pytest.MonkeyPatch, day: str, fine: bool
+    ) -> None:
         # 5 January, 17:00 UTC is already 6 January, 01:00 in Shanghai
-        moment = datetime(2026, 1, 6, 1, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(ZoneInfo("UTC"))
-        batch = bring_at_once("violations", self.rows(day), recorded_at=moment)
+        moment = datetime(2026, 1, 5, 17, tzinfo=UTC)
+        monkeypatch.setattr(job, "recording_moment", lambda table: moment)
+        batch = bring_at_once("violations", self.rows(day))
         assert (batch.state == "ACCEPTED") is fine
 
-    def test_the_database_agrees_with_the_last_minute(self, shops: list[Pharmacy]) -> None:
+    def test_the_database_agrees_with_the_first_minute(
+        self, shops: list[Pharmacy], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         moment = datetime(2026, 1, 6, 0, 0, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
-        batch = bring_at_once("violations", self.rows("2026-01-06"), recorded_at=moment)
-        assert counts(batch) == (1, 0, 0, 0)
+        monkeypatch.setattr(job, "recording_moment", lambda table: moment)
+        assert counts(bring_at_once("violations", self.rows("2026-01-06"))) == (1, 0, 0, 0)
 
 
-def test_recording_behind_a_later_version_is_refused(shops: list[Pharmacy], way: Way) -> None:
-    late = datetime(2026, 2, 1, tzinfo=ZoneInfo("UTC"))
-    early = datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))
-    way("violations", [VIOLATION_HEADERS, violation()], recorded_at=late)
-    batch = bring_at_once("violations", [VIOLATION_HEADERS, violation(amount="1")], recorded_at=early)
+def test_recording_behind_a_later_version_is_refused(shops: list[Pharmacy]) -> None:
+    known = timezone.now() + timedelta(hours=1)
+    factories.violation(shops[0], document_no="示医保罚〔2025〕1号", kind="RETURNED_DRUG", recorded_at=known)
+    batch = bring_at_once("violations", [VIOLATION_HEADERS, violation()])
     assert counts(batch) == (0, 0, 0, 1)
     assert "更晚" in messages(batch)[0]
-    same_moment = bring_at_once("violations", [VIOLATION_HEADERS, violation(amount="1")], recorded_at=late)
-    assert counts(same_moment) == (0, 1, 0, 0)
+    assert "时钟" in batch.problems[0]["remedy"]
 
 
 def test_a_clerk_of_one_district(shops: list[Pharmacy]) -> None:
