@@ -38,7 +38,7 @@ def cutoff(text: str) -> datetime:
             if len(text) == 10
             else datetime.fromisoformat(text)
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise CommandError(
             f"数据截止时间“{text}”无法识别：写 now、日期（2026-01-15，含当日）或时间（2026-01-15T18:00）。"
         ) from error

@@ -22,6 +22,7 @@ from ratings.rules.vocabulary import (
     SERVICE_STATUSES,
     TRACKS,
     VIOLATION_KINDS,
+    Vocabulary,
 )
 
 #: The most that one amount may be, fen: 100 billion yuan.
@@ -69,17 +70,26 @@ def fact_constraints(name: str, key: tuple[str, ...]) -> tuple[models.BaseConstr
             ),
             violation_error_message="作废须同时写明时间、原因和经办人。",
         ),
-        models.CheckConstraint(name=f"{name}_recorded_by_given", condition=~Q(recorded_by="")),
+        models.CheckConstraint(
+            name=f"{name}_recorded_by_given",
+            condition=~Q(recorded_by=""),
+            violation_error_message="须写明记录人。",
+        ),
         models.CheckConstraint(
             name=f"{name}_batch_row",
             condition=Q(batch=None, row=None) | Q(batch__isnull=False, row__isnull=False, row__gte=1),
+            violation_error_message="导入的记录须同时写明批次和行号。",
         ),
     )
 
 
-def one_of(field: str, vocabulary: object, name: str) -> models.CheckConstraint:
+def one_of(field: str, vocabulary: Vocabulary, name: str) -> models.CheckConstraint:
     """The column holds an id of the vocabulary."""
-    return models.CheckConstraint(name=name, condition=Q(**{f"{field}__in": list(vocabulary.ids)}))  # type: ignore[attr-defined]
+    return models.CheckConstraint(
+        name=name,
+        condition=Q(**{f"{field}__in": list(vocabulary.ids)}),
+        violation_error_message=f"{vocabulary.title}不在规定的范围内。",
+    )
 
 
 class Violation(Fact):
@@ -124,7 +134,9 @@ class Violation(Fact):
             one_of("gravity", GRAVITIES, "violation_gravity_known"),
             one_of("track", TRACKS, "violation_track_known"),
             models.CheckConstraint(
-                name="violation_amount_bounds", condition=Q(amount_fen__range=(0, MAX_AMOUNT_FEN))
+                name="violation_amount_bounds",
+                condition=Q(amount_fen__range=(0, MAX_AMOUNT_FEN)),
+                violation_error_message="涉及基金须在 0 至 1000 亿元之间。",
             ),
             models.CheckConstraint(
                 name="violation_date_order",
@@ -137,10 +149,14 @@ class Violation(Fact):
                 violation_error_message="决定日期不得晚于记录日期。",
             ),
             models.CheckConstraint(
-                name="violation_personnel_points", condition=Q(personnel_points__range=(0, 12))
+                name="violation_personnel_points",
+                condition=Q(personnel_points__range=(0, 12)),
+                violation_error_message="支付资格记分须为 0 至 12 分。",
             ),
             models.CheckConstraint(
-                name="violation_document_given", condition=~Q(document_no="") & ~Q(body="")
+                name="violation_document_given",
+                condition=~Q(document_no="") & ~Q(body=""),
+                violation_error_message="须写明作出机关和文书号。",
             ),
         )
         triggers = fact_guards()
@@ -188,7 +204,11 @@ class Complaint(Fact):
                 & (Q(decided_on=None) | Q(recorded_at__date__gte=F("decided_on"))),
                 violation_error_message="收到日期、结论日期不得晚于记录日期。",
             ),
-            models.CheckConstraint(name="complaint_reference_given", condition=~Q(reference_no="")),
+            models.CheckConstraint(
+                name="complaint_reference_given",
+                condition=~Q(reference_no=""),
+                violation_error_message="须写明受理编号。",
+            ),
         )
         triggers = fact_guards()
 
@@ -228,12 +248,21 @@ class FundPayment(Fact):
         )
         constraints = (
             *fact_constraints("fundpayment", ("pharmacy", "month")),
-            models.CheckConstraint(name="fundpayment_month_first_day", condition=Q(month__day=1)),
+            models.CheckConstraint(
+                name="fundpayment_month_first_day",
+                condition=Q(month__day=1),
+                violation_error_message="月份须为该月第一日。",
+            ),
             models.CheckConstraint(
                 name="fundpayment_amount_bounds",
                 condition=Q(amount_fen__range=(-MAX_AMOUNT_FEN, MAX_AMOUNT_FEN)),
+                violation_error_message="基金支付的绝对值不得超过 1000 亿元。",
             ),
-            models.CheckConstraint(name="fundpayment_settlements", condition=Q(settlements__gte=0)),
+            models.CheckConstraint(
+                name="fundpayment_settlements",
+                condition=Q(settlements__gte=0),
+                violation_error_message="结算人次不得为负。",
+            ),
         )
         triggers = (
             *fact_guards(),
@@ -264,14 +293,19 @@ class MeasureValue(Fact):
         constraints = (
             *fact_constraints("measurevalue", ("pharmacy", "key", "period")),
             models.CheckConstraint(
-                name="measurevalue_key_form", condition=Q(key__regex=r"^[a-z][a-z0-9_]{0,39}$")
+                name="measurevalue_key_form",
+                condition=Q(key__regex=r"^[a-z][a-z0-9_]{0,39}$"),
+                violation_error_message="指标键须以小写字母开头，只含小写字母、数字、下划线。",
             ),
             models.CheckConstraint(
                 name="measurevalue_period_form",
                 condition=Q(period__regex=r"^20[0-9]{2}(H[12]|Q[1-4]|-(0[1-9]|1[0-2]))?$"),
+                violation_error_message="评价周期须写成 2025、2025H1、2025Q3 或 2025-07。",
             ),
             models.CheckConstraint(
-                name="measurevalue_value_bounds", condition=Q(value__range=(-MAX_MEASURE, MAX_MEASURE))
+                name="measurevalue_value_bounds",
+                condition=Q(value__range=(-MAX_MEASURE, MAX_MEASURE)),
+                violation_error_message="值的绝对值不得超过 100 万。",
             ),
         )
         triggers = fact_guards()

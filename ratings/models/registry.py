@@ -20,8 +20,14 @@ class District(models.Model):
         verbose_name = verbose_name_plural = "区县"
         ordering = ("code",)
         constraints = (
-            models.CheckConstraint(name="district_code_gbt2260", condition=Q(code__range=(110000, 829999))),
-            models.CheckConstraint(name="district_name_given", condition=~Q(name="")),
+            models.CheckConstraint(
+                name="district_code_gbt2260",
+                condition=Q(code__range=(110000, 829999)),
+                violation_error_message="行政区划代码须为六位数字（GB/T 2260）。",
+            ),
+            models.CheckConstraint(
+                name="district_name_given", condition=~Q(name=""), violation_error_message="须写明名称。"
+            ),
         )
         triggers = no_delete()
 
@@ -55,8 +61,13 @@ class Enterprise(models.Model):
             models.CheckConstraint(
                 name="enterprise_uscc_form",
                 condition=Q(uscc__regex=r"^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$"),
+                violation_error_message="统一社会信用代码的格式不对。",
             ),
-            models.CheckConstraint(name="enterprise_name_given", condition=~Q(name="")),
+            models.CheckConstraint(
+                name="enterprise_name_given",
+                condition=~Q(name=""),
+                violation_error_message="须写明企业名称。",
+            ),
         )
         triggers = no_delete()
 
@@ -116,8 +127,14 @@ class Pharmacy(models.Model):
             models.Index(fields=("latitude", "longitude"), name="pharmacy_place"),
         )
         constraints = (
-            models.CheckConstraint(name="pharmacy_code_form", condition=Q(code__regex=r"^P[1-8][0-9]{10}$")),
-            models.CheckConstraint(name="pharmacy_name_given", condition=~Q(name="")),
+            models.CheckConstraint(
+                name="pharmacy_code_form",
+                condition=Q(code__regex=r"^P[1-8][0-9]{10}$"),
+                violation_error_message="定点编码须为十二位：P＋六位行政区划代码＋五位顺序号。",
+            ),
+            models.CheckConstraint(
+                name="pharmacy_name_given", condition=~Q(name=""), violation_error_message="须写明药店名称。"
+            ),
             models.CheckConstraint(
                 name="pharmacy_place_whole",
                 condition=Q(latitude=None, longitude=None, source_datum="")

@@ -1,6 +1,6 @@
 """Explaining a stored rating: reckoned again for one pharmacy with the peers of its run."""
 
-from ratings.models import Complaint, Rating, Violation
+from ratings.models import Complaint, Fact, Rating, Violation
 from ratings.rules import rate, required_measures
 from ratings.rules.explain import explain
 from ratings.rules.explanation import Explanation
@@ -43,6 +43,19 @@ def explain_rating(rating: Rating) -> Explanation:
         )
     violations = Violation.objects.filter(pk__in=signals.violations.fact_id.tolist())
     complaints = Complaint.objects.filter(pk__in=signals.complaints.fact_id.tolist())
-    labels = {("violations", fact.pk): f"{fact.body}{fact.document_no}" for fact in violations}
-    labels |= {("complaints", fact.pk): fact.reference_no for fact in complaints}
+    labels = {
+        ("violations", fact.pk): f"{fact.body}{fact.document_no}{_inherited(fact, rating)}"
+        for fact in violations.select_related("pharmacy")
+    }
+    labels |= {
+        ("complaints", fact.pk): f"{fact.reference_no}{_inherited(fact, rating)}"
+        for fact in complaints.select_related("pharmacy")
+    }
     return explain(scheme, signals, peers, labels)
+
+
+def _inherited(fact: Fact, rating: Rating) -> str:
+    """Says so where a fact is a predecessor's."""
+    return (
+        "" if fact.pharmacy_id == rating.pharmacy_id else f"（前身 {fact.pharmacy.code} 的记录，由本店承继）"
+    )

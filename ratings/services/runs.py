@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ratings.bulk import read_columns, write_columns
-from ratings.models import District, Rating, RatingRun, SchemeVersion
+from ratings.models import District, Pharmacy, Rating, RatingRun, SchemeVersion
 from ratings.rules import Outcomes, Peers, Scheme, digest, rate, required_measures
 from ratings.rules.columns import Events, Signals
 from ratings.rules.periods import Period
@@ -49,11 +49,14 @@ def check_run(period: Period, scheme: SchemeVersion, cutoff: datetime) -> None:
 def check_dates(period: Period, cutoff: datetime) -> None:
     """Raises Refused when the period or the cutoff has not come yet."""
     now = timezone.now()
+    if timezone.localtime(now).date() <= period.last:
+        raise Refused(f"{period.label}尚未结束（末日 {period.last}），结束后再评。")
     if cutoff > now:
         shown = timezone.localtime(cutoff).strftime("%Y-%m-%d %H:%M")
         raise Refused(f"数据截止时间 {shown} 还没有到；到时再评，或另定截止时间（--cutoff now 表示此刻）。")
     if timezone.localtime(cutoff).date() <= period.last:
-        raise Refused(f"{period.label}尚未结束（末日 {period.last}），数据截止时间须在其后。")
+        shown = timezone.localtime(cutoff).strftime("%Y-%m-%d %H:%M")
+        raise Refused(f"数据截止时间 {shown} 太早：须在{period.label}末日（{period.last}）之后。")
 
 
 def simulate(
@@ -298,19 +301,29 @@ def _alone(name: str) -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
-def latest_run(period: Period, scheme_key: str | None = None, pharmacy_id: int | None = None) -> RatingRun:
-    """The newest finished run of a period (by cutoff, then number). Raises Refused when there is none."""
+def latest_run(period: Period, scheme_key: str | None = None, pharmacy: Pharmacy | None = None) -> RatingRun:
+    """The newest finished run of a period (by cutoff, then number), with the pharmacy in it.
+
+    Raises Refused, with the remedy, when there is none.
+    """
     runs = RatingRun.objects.filter(period=period.code, state=RatingRun.State.DONE)
     if scheme_key is not None:
         runs = runs.filter(scheme__key=scheme_key)
-    if pharmacy_id is not None:
-        runs = runs.filter(
-            pk__in=Rating.objects.filter(pharmacy_id=pharmacy_id, run__in=runs).values("run_id")
+    found = runs
+    if pharmacy is not None:
+        rated = Rating.objects.filter(pharmacy=pharmacy, run__in=runs)
+        found = runs.filter(pk__in=rated.values("run_id"))
+    run = found.order_by("-cutoff", "-id").select_related("scheme", "district").first()
+    if run is not None:
+        return run
+    if pharmacy is not None and runs.exists():
+        ended = f"，{pharmacy.designated_until} 起不再定点" if pharmacy.designated_until else ""
+        raise Refused(
+            f"{period.label}的评价中没有 {pharmacy.code}：它自 {pharmacy.designated_on} 起定点{ended}；"
+            f"只评周期末日（{period.last}）仍定点、且数据截止前已登记的药店。"
         )
-    run = runs.order_by("-cutoff", "-id").select_related("scheme", "district").first()
-    if run is None:
-        raise Refused(f"{period.label}还没有完成的评价：请先运行 manage.py rate {period.code}。")
-    return run
+    scheme = f" --scheme {scheme_key}" if scheme_key else ""
+    raise Refused(f"{period.label}还没有完成的评价：请先运行 manage.py rate {period.code}{scheme}。")
 
 
 def stored_peers(run: RatingRun) -> Peers:

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         if pharmacy is None:
             raise CommandError(f"没有登记定点编码为 {code} 的药店。")
         try:
-            run_id = options["run"] or latest_run(period, options["scheme"], pharmacy.pk).pk
+            run_id = options["run"] or latest_run(period, options["scheme"], pharmacy).pk
             rating = (
                 Rating.objects.select_related("run__scheme", "pharmacy")
                 .filter(run_id=run_id, run__period=period.code, pharmacy=pharmacy)

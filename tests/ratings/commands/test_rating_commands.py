@@ -1,5 +1,6 @@
 """rate, replay, explain, scheme: what they print, and how they refuse."""
 
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from ratings.models import Rating, RatingRun, SchemeVersion
 from ratings.rules import shipped_schemes
+from tests import factories
 from tests.ratings.services.test_runs import laid_aside_guards, scheme_in_force, small_city
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +55,9 @@ class TestRate:
             (["2025H2", "--district", "330699"], "没有区县"),
             (["2025H2", "--cutoff", "昨天"], "无法识别"),
             (["2025H2", "--scheme", "none"], "没有施行中的规则"),
-            (["2025H2", "--cutoff", "2025-12-30"], "尚未结束"),
+            (["2025H2", "--cutoff", "2025-12-30"], "太早"),
+            (["2025H2", "--cutoff", "9999-12-31"], "无法识别"),
+            (["2098"], "尚未结束"),
             (["2025H2", "--cutoff", "2999-01-01"], "还没有到"),
         ],
     )
@@ -110,7 +114,7 @@ class TestExplain:
         [
             (["P33060277777", "2025H2"], "没有登记定点编码"),
             (["{code}", "2024H2"], "还没有完成的评价"),
-            (["{code}", "2025H2", "--scheme", "nantong"], "还没有完成的评价"),
+            (["{code}", "2025H2", "--scheme", "nantong"], "rate 2025H2 --scheme nantong"),
             (["{code}", "2025H2", "--run", "999999"], "#999999 中没有"),
         ],
     )
@@ -120,6 +124,14 @@ class TestExplain:
         run("rate", "2025H2", "--cutoff", CUTOFF, "-v0")
         with pytest.raises(CommandError, match=message):
             run("explain", *(argument.format(code=shop.code) for argument in arguments))
+
+    def test_says_why_a_closed_shop_was_not_rated(self) -> None:
+        small_city()
+        closed = factories.pharmacy(designated_until=date(2025, 9, 1))
+        scheme_in_force()
+        run("rate", "2025H2", "--cutoff", CUTOFF, "-v0")
+        with pytest.raises(CommandError, match="2025-09-01 起不再定点"):
+            run("explain", closed.code, "2025H2")
 
 
 class TestScheme:

@@ -598,3 +598,14 @@ def test_every_constraint_is_broken_here() -> None:
     shared = ("_one_live", "_void_whole", "_recorded_by_given", "_batch_row")
     untested = {name for name in names if name not in source and not name.endswith(shared)}
     assert untested == set()
+
+
+def test_what_people_enter_is_refused_in_words() -> None:
+    """A form shows a constraint's own message; without one, it would show its name in English."""
+    told = {
+        constraint.name: constraint.violation_error_message
+        for model in (*FACT_MODELS, Pharmacy, Enterprise, District)
+        for constraint in model._meta.constraints
+        if isinstance(constraint, models.CheckConstraint)
+    }
+    assert [name for name, message in told.items() if name in message or "is violated" in message] == []

@@ -37,6 +37,15 @@ def test_stays_as_it_was_when_facts_change_later() -> None:
     assert explain_rating(rating).text() == before
 
 
+def test_inherited_facts_say_whose_they_were() -> None:
+    before = factories.pharmacy(designated_on=date(2010, 1, 1), designated_until=date(2025, 8, 1))
+    factories.violation(before)
+    small_city()
+    shop = factories.pharmacy(designated_on=date(2025, 8, 1), predecessor=before)
+    text = explain_rating(Rating.objects.get(run=rate_now(), pharmacy=shop)).text()
+    assert f"前身 {before.code} 的记录" in text
+
+
 def test_growth_is_told_against_the_districts_median_of_the_run() -> None:
     shops = small_city()
     rating = Rating.objects.get(run=rate_now(), pharmacy=shops[1])

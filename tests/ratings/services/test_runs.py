@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from ratings.models import AuditEvent, District, Pharmacy, Rating, RatingRun, SchemeVersion
 from ratings.rules import shipped_schemes
@@ -87,7 +88,13 @@ class TestOneRun:
         assert rate_now(scheme=scheme_in_force("neimenggu-style")) != first
         one_district = rate_now(district=District.objects.get(code=330603))
         assert one_district != first
+        assert set(one_district.ratings.values_list("rank_city", flat=True)) == {0}
+        assert replay(one_district).same
         assert set(one_district.ratings.values_list("district_id", flat=True)) == {330603}
+
+    def test_the_same_moment_in_another_zone_is_the_same_run(self) -> None:
+        small_city()
+        assert rate_now(cutoff=timezone.localtime(CUTOFF)) == rate_now(cutoff=CUTOFF.astimezone(UTC))
 
     def test_progress_runs_from_start_to_end(self) -> None:
         small_city()
@@ -203,6 +210,10 @@ class TestRefused:
         with pytest.raises(Refused, match="尚未启用"):
             rate_now(scheme=draft)
 
+    def test_period_that_has_not_ended(self) -> None:
+        with pytest.raises(Refused, match="尚未结束"):
+            start_run(Period.parse("2098"), scheme_in_force(), cutoff=CUTOFF, by=BY)
+
     def test_scheme_of_a_later_day(self) -> None:
         scheme = scheme_in_force()
         early = Period.parse(str(scheme.effective_on.year - 1))
@@ -212,7 +223,7 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("cutoff", "message"),
         [
-            (datetime(2025, 12, 31, 15, 59, 59, tzinfo=UTC), "尚未结束"),  # 23:59:59 in Shanghai
+            (datetime(2025, 12, 31, 15, 59, 59, tzinfo=UTC), "太早"),  # 23:59:59 in Shanghai
             (datetime(2999, 1, 1, tzinfo=UTC), "还没有到"),
         ],
     )
