@@ -67,7 +67,8 @@ def check_measures(document: SchemeDocument) -> Iterator[Finding]:
             )
     used = list(measure_uses(document))
     for path, key in used:
-        if key not in declared:
+        # A bare "measure" is told by check_conditions.
+        if key and key not in declared:
             near = suggestion(key, declared)
             yield (
                 path,

@@ -30,6 +30,12 @@ _TURNED: dict[Direction, Direction] = {
     "mixed": "mixed",
 }
 
+_FAMILY_REMEDIES = {
+    "measure": "写成 measure.KEY，KEY 为 [[measures]] 中写明的 key，例如 measure.review。",
+    "indicator": "写成 indicator.ID，ID 为 [[indicators]] 中写明的 id，例如 indicator.growth。",
+    "component": "写成 component.ID，ID 为 [[components]] 中写明的 id，例如 component.credit。",
+}
+
 
 def check_conditions(document: SchemeDocument) -> Iterator[Finding]:
     """Every condition of eligibility, caps and bands."""
@@ -175,12 +181,15 @@ def _reference(document: SchemeDocument, quantity: str, path: Path) -> Iterator[
     plain = [*PLAIN, *SCORED]
     if not dot and quantity in plain:
         return
+    if head in FAMILIES and not tail:
+        yield path, f"“{quantity}”没有写明是哪一个。", _FAMILY_REMEDIES[head]
+        return
     known: list[str] = []
     if head == "indicator":
         known = [f"indicator.{indicator.id}" for indicator in document.indicators]
     elif head == "component":
         known = [f"component.{component.id}" for component in document.components]
-    elif head == "measure" and tail:
+    elif head == "measure":
         return
     if quantity in known:
         return

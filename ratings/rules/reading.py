@@ -3,6 +3,7 @@
 import copy
 import re
 import tomllib
+import unicodedata
 from contextlib import suppress
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -29,9 +30,38 @@ _SYNTAX: Final = {
     "Expected ']]'": "分段标题缺少右方括号。",
     "Invalid initial character for a key part": "键的写法有误。",
     "Invalid statement": "这一行无法识别。",
+    "Invalid date or datetime": "没有这一天或这一时刻。",
     "Duplicate inline table key": "花括号内同一个键写了两次。",
 }
 _PLACE: Final = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)")
+
+#: Strings and comments, then the first character that is not ASCII. A string without its closing
+#: quote ends before a full-width one, which was meant to close it.
+_FOREIGN: Final = re.compile(
+    r'"""(?:\\.|[^\\])*?(?:"""|\Z)|"(?:\\.|[^"\\\n])*"|"[^”＂\n]*'
+    r"|'''.*?(?:'''|\Z)|'[^'\n]*'|'[^’＇\n]*|#[^\n]*"
+    r"|(?P<digits>[０-９]+)|(?P<other>[^\x00-\x7f])",
+    re.DOTALL,
+)
+#: Full-width characters that Chinese input methods give: name as shown, what to type instead.
+_FULL_WIDTH: Final = {
+    character: words
+    for characters, *words in (
+        ("“”＂", "引号“ ”", '"'),
+        ("‘’＇", "引号‘ ’", "'"),
+        ("［］【】〔〕", "方括号", "[ ]"),
+        ("｛｝", "花括号", "{ }"),
+        ("，、", "逗号或顿号", ","),
+        ("＝", "等号", "="),
+        ("．。", "句点", "."),
+        ("：", "冒号", "="),
+        ("－—–", "减号", "-"),
+        ("＃", "井号", "#"),
+        ("\u3000", "空格", "空格"),
+    )
+    for character in characters
+}
+_DAY: Final = re.compile(r"=\s*(\d{4}-\d{1,2}-\d{1,2})\s*(?:#.*)?$")
 
 
 def read_tree(text: bytes, file: str) -> dict[str, Any]:
@@ -51,12 +81,46 @@ def read_tree(text: bytes, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(decoded, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        found = _PLACE.search(message)
-        place = f"第{found[1]}行第{found[2]}列" if found and found[1] else "文件末尾"
-        known = next((zh for en, zh in _SYNTAX.items() if message.startswith(en)), None)
-        what = known or f"不符合 TOML 语法（{message}）。"
-        raise SchemeError([Problem(file, place, "", what, "改正此处（或其上一行）的书写后再试。")]) from error
+        raise SchemeError([_syntax_problem(decoded.replace("\r\n", "\n"), file, str(error))]) from error
+
+
+def _syntax_problem(text: str, file: str, message: str) -> Problem:
+    """What the TOML parser could not read, with the likeliest slip on that line."""
+    found = _PLACE.search(message)
+    located = found is not None and found[1] is not None
+    number = int(found[1]) if found and located else text.rstrip().count("\n") + 1
+    line = text.split("\n")[number - 1]
+    start = sum(len(other) + 1 for other in text.split("\n")[: number - 1])
+    for foreign in _FOREIGN.finditer(text):
+        if start <= foreign.start() <= start + len(line) and foreign.lastgroup:
+            told = _full_width(foreign[0])
+            if told:
+                place = f"第{number}行第{foreign.start() - start + 1}列"
+                return Problem(file, place, "", *told)
+            break
+    day = _DAY.search(line)
+    if day:
+        place = f"第{number}行第{day.start(1) + 1}列"
+        if len(day[1]) == len("2026-01-01"):
+            return Problem(file, place, "", f"没有 {day[1]} 这一天。", "写实有的日期，例如 2026-01-01。")
+        return Problem(file, place, "", f"“{day[1]}”不是日期。", "月、日各写两位，例如 2026-01-01。")
+    place = f"第{number}行第{found[2]}列" if found and located else "文件末尾"
+    known = next((zh for en, zh in _SYNTAX.items() if message.startswith(en)), None)
+    what = known or f"不符合 TOML 语法（{message}）。"
+    return Problem(file, place, "", what, "改正此处（或其上一行）的书写后再试。")
+
+
+def _full_width(given: str) -> tuple[str, str] | None:
+    """What to say of full-width characters; None for other text, which only lacks its quotes."""
+    if given in _FULL_WIDTH:
+        name, half = _FULL_WIDTH[given]
+        shown = "" if given in "“”‘’\u3000" else given
+        return f"此处用了全角{name}{shown}。", f"请改用半角 {half}。" if half != name else "请改用半角空格。"
+    half = unicodedata.normalize("NFKC", given)
+    if half != given and half.isascii():
+        kind = "数字" if half.isdigit() else "字符"
+        return f"此处用了全角{kind}{given}。", f"请改用半角 {half}。"
+    return None
 
 
 def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[str, Any], list[Problem]]:

@@ -1453,6 +1453,32 @@ MISTAKES: list[tuple[str, str, str, list[tuple[str, str, str, str]]]] = [
         ],
     ),
     (
+        "measure without key",
+        '{ quantity = "tenure_months", lt = 6 }',
+        '{ quantity = "measure", lt = 6 }',
+        [
+            (
+                "eligibility[0].when.quantity",
+                "第九条",
+                "“measure”没有写明是哪一个。",
+                "写成 measure.KEY，KEY 为 [[measures]] 中写明的 key，例如 measure.review。",
+            ),
+        ],
+    ),
+    (
+        "component without id",
+        '{ quantity = "tenure_months", lt = 6 }',
+        '{ quantity = "component.", lt = 6 }',
+        [
+            (
+                "eligibility[0].when.quantity",
+                "第九条",
+                "“component.”没有写明是哪一个。",
+                "写成 component.ID，ID 为 [[components]] 中写明的 id，例如 component.credit。",
+            ),
+        ],
+    ),
+    (
         "wrong sign where fewer is better",
         'direction = "higher_is_better"',
         'direction = "lower_is_better"',
@@ -1592,6 +1618,47 @@ def test_syntax(text: bytes, place: str, what: str) -> None:
         parse_scheme(text, "x.toml")
     (problem,) = caught.value.problems
     assert (problem.file, problem.path, problem.what) == ("x.toml", place, what)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "what", "remedy"),
+    [
+        ("key = “jinhua”", 7, "此处用了全角引号“ ”。", '请改用半角 "。'),
+        ('key = "jinhua”', 14, "此处用了全角引号“ ”。", '请改用半角 "。'),
+        ("key = ‘jinhua’", 7, "此处用了全角引号‘ ’。", "请改用半角 '。"),
+        ("min = ９３", 7, "此处用了全角数字９３。", "请改用半角 93。"),
+        ("min = 9３", 8, "此处用了全角数字３。", "请改用半角 3。"),
+        ("［score］", 1, "此处用了全角方括号［。", "请改用半角 [ ]。"),
+        ("[score］", 7, "此处用了全角方括号］。", "请改用半角 [ ]。"),
+        ("【score】", 1, "此处用了全角方括号【。", "请改用半角 [ ]。"),
+        ("a = ｛ b = 1 ｝", 5, "此处用了全角花括号｛。", "请改用半角 { }。"),
+        ('key ＝ "jinhua"', 5, "此处用了全角等号＝。", "请改用半角 =。"),
+        ('key： "jinhua"', 4, "此处用了全角冒号：。", "请改用半角 =。"),
+        ('a = ["一，二"，"三"]', 11, "此处用了全角逗号或顿号，。", "请改用半角 ,。"),
+        ('a = { b = "一"、c = 1 }', 14, "此处用了全角逗号或顿号、。", "请改用半角 ,。"),
+        ("min = 1。5", 8, "此处用了全角句点。。", "请改用半角 .。"),
+        ("min = －5", 7, "此处用了全角减号－。", "请改用半角 -。"),
+        ("min = 5 ＃ 说明", 9, "此处用了全角井号＃。", "请改用半角 #。"),
+        ("min =\u30005", 6, "此处用了全角空格。", "请改用半角空格。"),
+        ("ｋey = 5", 1, "此处用了全角字符ｋ。", "请改用半角 k。"),
+        ("title = 信用，分", 9, "值的写法有误。", "改正此处（或其上一行）的书写后再试。"),
+        ("title 5 # “说明”，", 7, "键之后缺少等号。", "改正此处（或其上一行）的书写后再试。"),
+        ("effective_on = 2020-13-01", 16, "没有 2020-13-01 这一天。", "写实有的日期，例如 2026-01-01。"),
+        (
+            "effective_on = 2021-02-29 # 施行",
+            16,
+            "没有 2021-02-29 这一天。",
+            "写实有的日期，例如 2026-01-01。",
+        ),
+        ("effective_on = 2020-1-1", 16, "“2020-1-1”不是日期。", "月、日各写两位，例如 2026-01-01。"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\r\n", "\nx = 1\n"])
+def test_slips_of_a_chinese_writer(line: str, column: int, what: str, remedy: str, end: str) -> None:
+    text = f'note = """第一，\n“第二”。"""  # 注，\n{line}{end}'
+    with pytest.raises(SchemeError) as caught:
+        parse_scheme(text, "x.toml")
+    assert caught.value.problems == (Problem("x.toml", f"第3行第{column}列", "", what, remedy),)
 
 
 def test_a_document_cut_off_in_the_middle_is_refused() -> None:
