@@ -18,6 +18,7 @@ from ratings.services.imports import (
     Kind,
     Progress,
     check_import,
+    drop_import,
     import_file,
     kind_named,
     kinds,
@@ -113,6 +114,9 @@ class Command(BaseCommand):
             with options["problems"].open("wb") as out:
                 out.writelines(problems_csv(batch))
             self.stdout.write(f"全部拒收明细已写入 {options['problems']}。")
+        if batch.state == ImportBatch.State.CHECKED:
+            # Nobody would come back for it: the file stays where the command found it.
+            drop_import(batch, by=by)
         self._conclude(batch, dry_run=options["dry_run"])
 
     def _show(self, kind: Kind, batch: ImportBatch) -> None:

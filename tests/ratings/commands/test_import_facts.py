@@ -50,7 +50,7 @@ def test_a_dry_run_writes_nothing(shop: Pharmacy, tmp_path: Path) -> None:
     said = run("payments", written(tmp_path, PAYMENTS), "--dry-run")
     assert "没有写入" in said
     assert not FundPayment.objects.exists()
-    assert ImportBatch.objects.get().state == "CHECKED"
+    assert ImportBatch.objects.get().state == "DROPPED"
 
 
 def test_refused_rows_stop_it(shop: Pharmacy, tmp_path: Path) -> None:
