@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from django.db import IntegrityError, transaction
 
-from ratings.models import FundPayment, MeasureValue, Pharmacy
+from ratings.models import FundPayment, ImportBatch, Pharmacy
 from ratings.services.imports.translation import database_refused
 from tests import factories
 
@@ -32,14 +32,13 @@ def test_a_constraint_with_words_of_its_own(shops: list[Pharmacy]) -> None:
     assert "前身" in said
 
 
-def test_a_constraint_without_words(shops: list[Pharmacy]) -> None:
+def test_a_constraint_without_words(db: None) -> None:
     said = refused(
-        lambda: MeasureValue.objects.create(
-            pharmacy=shops[0], key="Bad Key", period="2025", value=1, recorded_by="甲"
+        lambda: ImportBatch.objects.create(
+            kind="payments", file_name="支付.csv", sha256="x", size=1, uploaded_by="甲"
         )
     )
-    assert "外部指标值" in said
-    assert "measurevalue_key_form" in said
+    assert f"{ImportBatch._meta.verbose_name}：不符合数据库约束 importbatch_sha256_form" in said
 
 
 def test_a_constraint_of_the_database_alone(shops: list[Pharmacy]) -> None:
