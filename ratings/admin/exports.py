@@ -24,7 +24,8 @@ from ratings.services.audit import Actor, record
 
 #: No export holds more rows: it is built in memory and read by people.
 MAX_ROWS = 100_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: Full-width signs too: spreadsheet programs in Chinese and Japanese read them as the plain ones.
+_FORMULA = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
 
 def harmless(value: Any) -> Any:

@@ -157,7 +157,8 @@ class FactAdmin(ExportAdmin, ScopedAdmin):
         if hasattr(self, name):
             return getattr(self, name)(fact)
         choice = getattr(fact, f"get_{name}_display", None)
-        return choice() if choice else getattr(fact, name) or "—"
+        value = choice() if choice else getattr(fact, name)
+        return "—" if value in (None, "") else value
 
     @property
     def export_columns(self) -> tuple[tuple[str, Any], ...]:  # type: ignore[override]

@@ -14,7 +14,7 @@ from ratings.models import Pharmacy, Rating
 
 from .conftest import Place
 
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", "＋1", "－1", "＠SUM(A1)")
 
 
 def export(client: Client, model: str, number: int) -> bytes:

@@ -123,6 +123,13 @@ def test_voiding_needs_a_reason_and_happens_once(clerk: Client, here: Place) -> 
     assert here.violation.void_reason == "原决定已撤销"
 
 
+def test_a_zero_is_shown_as_zero(clerk: Client, here: Place) -> None:
+    page = clerk.get(url("violation", "void", here.violation.pk)).content.decode()
+    assert here.violation.personnel_points == 0
+    assert "<dt>支付资格记分</dt><dd>0</dd>" in page
+    assert "<dt>处理措施</dt><dd>—</dd>" in page
+
+
 def test_voiding_is_for_those_who_may(powerless: Client, here: Place) -> None:
     assert powerless.post(url("violation", "void", here.violation.pk), {"reason": "x"}).status_code == 403
 
