@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from ratings.admin.permissions import PermissionChoice, offered
 from ratings.models import District, StaffScope
 from ratings.services.audit import Actor, record
 
@@ -182,7 +183,15 @@ class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):  # type: ignore[misc]
     """Groups of permissions."""
 
     list_display = ("name",)
-    filter_horizontal = ("permissions",)
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+    ) -> Any:
+        """Boxes to tick, of the permissions that open something."""
+        return PermissionChoice(
+            offered(), label="权限", required=False, help_text="看到哪些区县的数据由各用户的管辖范围决定"
+        )
 
 
 @admin.register(StaffScope)

@@ -1,13 +1,15 @@
 """Users, groups and scopes: changed by superusers only, and every change is on record."""
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from ratings.admin.permissions import MEANINGS
 from ratings.models import AuditEvent, StaffScope
 from tests import factories
 
 from .conftest import client_of, staff
+from .test_pages import words_of
 
 
 def test_a_scope_is_given_on_the_users_page(root: Client) -> None:
@@ -82,3 +84,30 @@ def test_groups_are_on_record(root: Client) -> None:
     assert root.post(reverse("admin:auth_group_add"), {"name": "经办"}).status_code == 302
     assert Group.objects.filter(name="经办").exists()
     assert AuditEvent.objects.get(subject__startswith="group:").detail["name"] == "经办"
+
+
+def test_groups_are_offered_what_does_something(root: Client) -> None:
+    group = Group.objects.create(name="经办")
+    address = reverse("admin:auth_group_change", args=(group.pk,))
+    page = root.get(address)
+    field = page.context["adminform"].form.fields["permissions"]
+    labels = {str(label): value.value for value, label in field.choices}
+    assert {"违法违规：查看", "违法违规：录入", "违法违规：作废", "评价批次：开始评价"} <= set(labels)
+    assert not any(word in label for label in labels for word in ("删除", "会话", "日志", "session", "Can"))
+    assert len(labels) == sum(map(len, MEANINGS.values())), "each is a permission that exists"
+    text = page.content.decode()
+    assert "selectfilter" not in text
+    assert words_of(text) == set()
+    wanted = labels["违法违规：作废"]
+    assert root.post(address, {"name": "经办", "permissions": [wanted]}).status_code == 302
+    assert [row.codename for row in group.permissions.all()] == ["change_violation"]
+    useless = Permission.objects.get(codename="delete_violation")
+    answer = root.post(address, {"name": "经办", "permissions": [useless.pk]})
+    assert "permissions" in answer.context["adminform"].form.errors
+
+
+def test_names_of_users_stand_as_written(root: Client) -> None:
+    user = staff("yuecheng")
+    page = root.get(reverse("admin:auth_user_change", args=(user.pk,))).content.decode()
+    assert "yuecheng" in page
+    assert "Yuecheng" not in page
