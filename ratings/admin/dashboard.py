@@ -7,7 +7,8 @@ from django.urls import reverse
 
 from ratings.admin import show
 from ratings.admin.grades import run_scope
-from ratings.admin.rating_filters import finished_runs
+from ratings.admin.imports import kind_title
+from ratings.admin.rating_filters import finished_runs, whole_city_first
 from ratings.admin.run_figures import distribution
 from ratings.admin.scope import districts_of, visible
 from ratings.models import District, ImportBatch, Pharmacy, Rating, RatingRun
@@ -27,7 +28,7 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     if user.has_perm("ratings.view_pharmacy"):
         page["pharmacies"] = show.number(visible(request, Pharmacy.objects.all()).count())
     if user.has_perm("ratings.view_importbatch"):
-        page["waiting"] = _waiting(request)
+        page["waiting"], page["all_waiting"] = _waiting(request)
     if user.has_perm("ratings.view_ratingrun"):
         page["unfinished"] = [
             {
@@ -51,9 +52,9 @@ def _scope(request: HttpRequest) -> str:
 
 
 def _latest(request: HttpRequest) -> list[dict[str, Any]]:
-    """The newest run of each of the latest periods."""
+    """The newest run of each of the latest periods; those of the whole city first."""
     newest: dict[str, RatingRun] = {}
-    for run in finished_runs(request):
+    for run in whole_city_first(finished_runs(request)):
         newest.setdefault(run.period, run)
     return [
         {
@@ -65,17 +66,21 @@ def _latest(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _waiting(request: HttpRequest) -> list[dict[str, Any]]:
+def _waiting(request: HttpRequest) -> tuple[list[dict[str, Any]], str]:
+    """The newest open batches; the address of all when there are more."""
     batches = visible(request, ImportBatch.objects.filter(state=ImportBatch.State.CHECKED)).defer("problems")
-    return [
+    found = list(batches[: _WAITING + 1])
+    shown = [
         {
             "url": show.change_url(batch),
-            "name": batch.file_name,
+            "name": f"#{batch.pk} {kind_title(batch)}：{batch.file_name}",
             "text": f"新增 {batch.added:,}，更新 {batch.changed:,}，拒收 {batch.refused:,}",
             "when": show.moment(batch.uploaded_at),
         }
-        for batch in batches[:_WAITING]
+        for batch in found[:_WAITING]
     ]
+    more = len(found) > _WAITING
+    return shown, show.list_url(ImportBatch, state__exact=ImportBatch.State.CHECKED) if more else ""
 
 
 def _tasks(request: HttpRequest) -> list[tuple[str, str]]:

@@ -335,8 +335,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     @display(description="数据种类")
     def kind_name(self, row: ImportBatch) -> str:
-        kind = _kind_of(row)
-        return kind.label if kind else row.kind
+        return kind_title(row)
 
     @display(description="状态")
     def state_mark(self, row: ImportBatch) -> SafeString:
@@ -350,6 +349,12 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     @display(description="确认")
     def accepted(self, row: ImportBatch) -> str:
         return f"{row.accepted_by}，{show.moment(row.accepted_at)}" if row.accepted_at else "—"
+
+
+def kind_title(batch: ImportBatch) -> str:
+    """What kind of rows the batch holds, in words; a kind that is no more as it was called."""
+    kind = _kind_of(batch)
+    return kind.label if kind else batch.kind
 
 
 def _kind_of(batch: ImportBatch) -> Kind | None:

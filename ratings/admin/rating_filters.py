@@ -1,4 +1,4 @@
-"""Filters of the list of ratings. Unless asked otherwise the list shows the latest finished run."""
+"""Filters of the list of ratings. Unless asked otherwise the list shows the latest run of the city."""
 
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from ratings.admin.grades import grade_names, run_scope
 from ratings.admin.scope import visible
-from ratings.admin.show import period_label
+from ratings.admin.show import moment, period_label
 from ratings.models import RatingRun
 
 #: Runs offered for choice, newest period first.
@@ -28,6 +28,11 @@ def finished_runs(request: HttpRequest) -> list[RatingRun]:
     return known
 
 
+def whole_city_first(runs: list[RatingRun]) -> list[RatingRun]:
+    """Runs of the whole city before those of one district, else in the order given."""
+    return sorted(runs, key=lambda run: run.district_id is not None)
+
+
 def chosen_runs(request: HttpRequest) -> list[RatingRun] | None:
     """The runs whose ratings the list shows; None when a single pharmacy is asked for."""
     runs = finished_runs(request)
@@ -37,7 +42,16 @@ def chosen_runs(request: HttpRequest) -> list[RatingRun] | None:
         return [each for each in runs if each.period == period]
     if "pharmacy__id__exact" in request.GET:
         return None
-    return runs[:1]
+    return whole_city_first(runs)[:1]
+
+
+def shown_runs(request: HttpRequest) -> list[str]:
+    """The runs that the list shows, in words: period, scope, scheme, cutoff."""
+    return [
+        f"{period_label(run.period)}　{run_scope(run)}　{run.scheme}　批次 #{run.pk}　"
+        f"数据截止 {moment(run.cutoff)}"
+        for run in chosen_runs(request) or ()
+    ]
 
 
 class RunFilter(DropdownFilter):

@@ -21,6 +21,7 @@ from ratings.admin.rating_filters import (
     RatedPeriodFilter,
     RunFilter,
     finished_runs,
+    shown_runs,
 )
 from ratings.admin.search import matching_pharmacies
 from ratings.models import Pharmacy, Rating, RatingRun
@@ -54,6 +55,7 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
         "in_city",
         "limits",
     )
+    list_before_template = "ratings/admin/shown_runs.html"
     ordering = ("-grade", "pharmacy_id")
     list_display_links = ("shop",)
     list_select_related = ("pharmacy", "district")
@@ -69,14 +71,20 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
         ("评价批次", lambda row: row.run_id),
         ("等级", plain_grade),
         ("信用分", lambda row: show.points_number(row.score) if row.state == 0 else None),
-        ("区县排名", lambda row: row.rank_district or None),
-        ("全市排名", lambda row: row.rank_city or None),
+        ("区县排名", lambda row: row.rank_district or "—"),
+        ("全市排名", lambda row: row.rank_city or "—"),
         ("不予评级原因", reason_not_rated),
         ("触发的等级限制", lambda row: "；".join(caps_struck(row))),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RatingChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list says which runs it shows."""
+        return super().changelist_view(request, {"shown_runs": shown_runs(request), **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).filter(run__state=RatingRun.State.DONE).defer("trace")

@@ -5,31 +5,53 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Min, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ratings.admin.scope import sees_whole_city, visible
 from ratings.admin.show import day
-from ratings.models import District, SchemeVersion
+from ratings.models import District, FundPayment, Pharmacy, SchemeVersion, Violation
+from ratings.rules import Signals
+from ratings.rules.columns import MISSING
 from ratings.rules.periods import Period, add_months
 from ratings.services.errors import Refused
 from ratings.services.runs import check_run, default_cutoff
 
 RULE, NOW, GIVEN = "rule", "now", "given"
+_LENGTHS = (("年", 12), ("半年", 6), ("季度", 3), ("月", 1))
+#: No period is written with an earlier year.
+_FIRST = date(2000, 1, 1)
 
 
-def ended_periods(today: date) -> list[Period]:
-    """Periods that have ended, newest first: 3 years, 4 half-years, 6 quarters, 12 months."""
-    found: list[Period] = []
-    for months, kept in ((12, 3), (6, 4), (3, 6), (1, 12)):
-        first = date(today.year, 1, 1)
-        while add_months(first, months) <= today:
-            first = add_months(first, months)
-        for back in range(1, kept + 1):
-            start = add_months(first, -months * back)
-            found.append(Period.parse(_code(start, months)))
+def earliest_fact(request: HttpRequest) -> date:
+    """Since when the user's pharmacies have payments, else violations; else two years ago.
+
+    Payments are asked pharmacy by pharmacy: their index begins with it, and none with the month.
+    """
+    payments = FundPayment.objects.filter(pharmacy=OuterRef("pk"), voided_at=None).order_by("month")
+    shops = visible(request, Pharmacy.objects.order_by())
+    first: date | None = shops.annotate(first_paid=Subquery(payments.values("month")[:1])).aggregate(
+        first=Min("first_paid")
+    )["first"]
+    if first is None:
+        violations = visible(request, Violation.objects.filter(voided_at=None))
+        first = violations.order_by("decided_on").values_list("decided_on", flat=True).first()
+    return first or add_months(timezone.localdate(), -24)
+
+
+def ended_periods(since: date, today: date) -> list[tuple[str, list[Period]]]:
+    """Periods that ended before ``today`` and on or after ``since``, by length, newest first."""
+    floor = max(since, _FIRST)
+    found: list[tuple[str, list[Period]]] = []
+    for name, months in _LENGTHS:
+        start = Period.ended_before(today, months).first
+        periods: list[Period] = []
+        while add_months(start, months) > floor:
+            periods.append(Period.parse(_code(start, months)))
+            start = add_months(start, -months)
+        found.append((name, periods))
     return found
 
 
@@ -80,8 +102,9 @@ class RunForm(forms.Form):
     def __init__(self, request: HttpRequest, data: Any = None) -> None:
         super().__init__(data, initial={"period": request.GET.get("period")})
         self.fields["period"].choices = [  # type: ignore[attr-defined]
-            (period.code, f"{period.label}（{period.code}）")
-            for period in ended_periods(timezone.localdate())
+            (length, [(period.code, f"{period.label}（{period.code}）") for period in periods])
+            for length, periods in ended_periods(earliest_fact(request), timezone.localdate())
+            if periods
         ]
         schemes: QuerySet[SchemeVersion] = visible(
             request, SchemeVersion.objects.filter(activated_at__isnull=False)
@@ -120,3 +143,18 @@ class RunForm(forms.Form):
             return cleaned
         cleaned["cutoff"] = cutoff
         return cleaned
+
+
+def missing_facts(signals: Signals) -> list[str]:
+    """What whoever starts a run should know first: nobody to rate, no payments at all."""
+    if not len(signals):
+        return ["没有参评药店：截至数据截止时间，范围内没有登记在册、且到周期末日仍定点的药店。"]
+    months = signals.period.months
+    found = []
+    for period, columns in (
+        (signals.period, signals.payments[:, months:]),
+        (signals.period.previous_year, signals.payments[:, :months]),
+    ):
+        if (columns == MISSING).all():
+            found.append(f"所有参评药店在{period.label}都没有基金支付记录。")
+    return [*found, "请核对月度基金支付是否已导入、数据截止时间是否早于导入时间。"] if found else []

@@ -20,7 +20,7 @@ from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.filters import DistrictFilter, PeriodFilter
 from ratings.admin.grades import grade_names, run_scope
 from ratings.admin.run_figures import distribution, peer_tables
-from ratings.admin.run_form import GIVEN, RunForm
+from ratings.admin.run_form import GIVEN, RunForm, missing_facts
 from ratings.admin.scope import districts_of, sees_whole_city
 from ratings.models import Rating, RatingRun, SchemeVersion
 from ratings.rules import SignalsError
@@ -141,6 +141,7 @@ class RatingRunAdmin(ReadOnlyAdmin):
         found.append((show.grade_badge(-1, names), int((outcomes.grade < 0).sum())))
         return {
             "pharmacies": len(signals),
+            "missing": missing_facts(signals),
             "grades": found,
             "violations": len(signals.violations.owner),
             "complaints": len(signals.complaints.owner),

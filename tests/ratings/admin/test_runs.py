@@ -1,15 +1,23 @@
 """Runs and ratings in the admin: starting, watching, repeating, explaining."""
 
-from datetime import date
+import csv
+import io
+import re
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from ratings.admin.run_form import ended_periods
 from ratings.models import AuditEvent, Rating, RatingRun, SchemeVersion
+from ratings.rules.periods import Period, add_months
+from ratings.services.audit import SYSTEM
+from ratings.services.runs import start_run
+from tests import factories
 
-from .conftest import Place, client_of, staff
+from .conftest import CUTOFF, Place, batch_of, client_of, staff
 
 
 def url(model: str, page: str, *args: object) -> str:
@@ -27,14 +35,145 @@ def form(scheme: SchemeVersion, **values: object) -> dict[str, object]:
     }
 
 
+def codes(since: date, today: date) -> dict[str, list[str]]:
+    return {length: [period.code for period in periods] for length, periods in ended_periods(since, today)}
+
+
 def test_periods_offered_have_ended() -> None:
-    codes = [period.code for period in ended_periods(date(2026, 11, 22))]
-    assert codes[:3] == ["2025", "2024", "2023"]
-    assert codes[3:7] == ["2026H1", "2025H2", "2025H1", "2024H2"]
-    assert codes[7:9] == ["2026Q3", "2026Q2"]
-    assert codes[13] == "2026-10"
-    assert "2026" not in codes
-    assert ended_periods(date(2026, 1, 1))[0].code == "2025"
+    offered = codes(date(2018, 3, 1), date(2026, 11, 22))
+    assert list(offered) == ["年", "半年", "季度", "月"]
+    assert offered["年"] == [str(year) for year in range(2025, 2017, -1)]
+    assert offered["半年"][:2] == ["2026H1", "2025H2"]
+    assert offered["半年"][-1] == "2018H1"
+    assert (offered["季度"][0], offered["季度"][-1]) == ("2026Q3", "2018Q1")
+    assert (offered["月"][0], offered["月"][-1]) == ("2026-10", "2018-03")
+    assert codes(date(2025, 1, 1), date(2026, 1, 1)) == {
+        "年": ["2025"],
+        "半年": ["2025H2", "2025H1"],
+        "季度": ["2025Q4", "2025Q3", "2025Q2", "2025Q1"],
+        "月": [f"2025-{month:02d}" for month in range(12, 0, -1)],
+    }
+    assert codes(date(2026, 1, 1), date(2026, 1, 31))["月"] == []
+    assert codes(date(1990, 1, 1), date(2001, 1, 1))["年"] == ["2000"], "no period is written earlier"
+
+
+def test_old_periods_with_facts_can_be_rated(
+    city_clerk: Client, scheme: SchemeVersion, here: Place, there: Place
+) -> None:
+    page = city_clerk.get(url("ratingrun", "start")).content.decode()
+    assert 'value="2025-06"' in page
+    assert 'value="2024"' not in page
+    factories.payment(there.pharmacy, date(2018, 2, 1))
+    page = city_clerk.get(url("ratingrun", "start")).content.decode()
+    assert 'value="2018"' in page
+    assert 'value="2018-02"' in page
+    assert 'value="2018-01"' not in page
+    answer = city_clerk.post(url("ratingrun", "start"), form(scheme, period="2018Q1", **{"try": "1"}))
+    assert "period" not in answer.context["form"].errors
+
+
+def test_without_payments_violations_tell_the_earliest_period(
+    city_clerk: Client, scheme: SchemeVersion
+) -> None:
+    shop = factories.pharmacy()
+    two_years_back = add_months(timezone.localdate(), -24)
+    page = city_clerk.get(url("ratingrun", "start")).content.decode()
+    assert f'value="{two_years_back:%Y-%m}"' in page
+    factories.violation(shop, occurred_on=date(2021, 3, 2), decided_on=date(2021, 4, 2))
+    page = city_clerk.get(url("ratingrun", "start")).content.decode()
+    assert 'value="2021-04"' in page
+    assert 'value="2021-03"' not in page
+
+
+def test_the_trial_says_when_nobody_has_payments(
+    city_clerk: Client, scheme: SchemeVersion, here: Place, there: Place
+) -> None:
+    trial = lambda period: city_clerk.post(  # noqa: E731
+        url("ratingrun", "start"), form(scheme, period=period, cutoff_kind="now", **{"try": "1"})
+    ).content.decode()
+    page = trial("2025")
+    assert "所有参评药店在2025年都没有基金支付记录" not in page
+    assert "所有参评药店在2024年都没有基金支付记录" in page
+    page = trial("2025Q3")
+    assert "所有参评药店在2025年第三季度都没有基金支付记录" in page
+    factories.payment(here.pharmacy, date(2024, 6, 1))
+    assert "没有基金支付记录" not in trial("2025")
+
+
+def district_run(place: Place, scheme: SchemeVersion, period: str = "2025") -> RatingRun:
+    return start_run(
+        Period.parse(period), scheme, cutoff=CUTOFF + timedelta(days=3), district=place.district, by=SYSTEM
+    )
+
+
+def test_a_districts_run_does_not_displace_the_citys(
+    city_clerk: Client, clerk: Client, run: RatingRun, scheme: SchemeVersion, here: Place
+) -> None:
+    later = district_run(here, scheme)
+    for client in (city_clerk, clerk):
+        page = client.get(url("rating", "changelist"))
+        assert {row.run_id for row in page.context["cl"].result_list} == {run.pk}
+        text = page.content.decode()
+        assert f"当前显示：2025年　全市　{scheme}　批次 #{run.pk}　数据截止 2026年1月20日 08:00" in text
+        assert (
+            client.get(reverse("admin:index")).context["latest"][0]["ratings_url"].endswith(f"run={run.pk}")
+        )
+    page = city_clerk.get(url("rating", "changelist"), {"run": later.pk}).content.decode()
+    assert f"当前显示：2025年　越城区　{scheme}　批次 #{later.pk}" in page
+    assert (
+        "当前显示 2 个批次"
+        in city_clerk.get(url("rating", "changelist"), {"period": "2025"}).content.decode()
+    )
+
+
+def test_without_a_run_of_the_city_the_newest_visible_is_shown(
+    clerk: Client, scheme: SchemeVersion, here: Place, there: Place
+) -> None:
+    own = district_run(here, scheme)
+    district_run(there, scheme)
+    page = clerk.get(url("rating", "changelist"))
+    assert {row.run_id for row in page.context["cl"].result_list} == {own.pk}
+    assert "当前显示：2025年　越城区" in page.content.decode()
+
+
+def test_runs_of_the_city_come_first_on_the_start_page(
+    city_clerk: Client, run: RatingRun, scheme: SchemeVersion, here: Place
+) -> None:
+    later = district_run(here, scheme, "2025Q4")
+    latest = city_clerk.get(reverse("admin:index")).context["latest"]
+    assert [entry["ratings_url"].rpartition("=")[2] for entry in latest] == [str(run.pk), str(later.pk)]
+
+
+def test_a_district_alone_has_no_rank_in_the_city(
+    city_clerk: Client, scheme: SchemeVersion, here: Place
+) -> None:
+    run = district_run(here, scheme)
+    rating = run.ratings.get()
+    assert rating.rank_city == 0
+    page = city_clerk.get(url("rating", "change", rating.pk)).content.decode()
+    assert "<dt>全市排名</dt><dd>—</dd>" in page
+    page = city_clerk.get(url("rating", "changelist")).content.decode()
+    assert re.search(r"field-in_city[^>]*>\s*—\s*<", page)
+    tables = city_clerk.get(url("pharmacy", "change", here.pharmacy.pk)).context["tables"]
+    place = tables[0]["headers"].index("全市排名")
+    assert tables[0]["rows"][0][place] == "—"
+    answer = city_clerk.post(url("rating", "export"), {"format": "1", "resource": "0"})
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert row["全市排名"] == "—"
+    assert row["区县排名"] == str(rating.rank_district or "—")
+
+
+def test_open_batches_are_told_apart(city_clerk: Client, here: Place) -> None:
+    batches = [batch_of("x", file_name="同名.csv") for _ in range(5)]
+    page = city_clerk.get(reverse("admin:index"))
+    assert f"#{batches[0].pk} 违法违规：同名.csv" in page.content.decode()
+    assert page.context["all_waiting"] == ""
+    batch_of("x", kind="complaints")
+    page = city_clerk.get(reverse("admin:index"))
+    assert len(page.context["waiting"]) == 5
+    every = page.context["all_waiting"]
+    assert f'href="{every}"' in page.content.decode()
+    assert city_clerk.get(every).context["cl"].result_count == 6
 
 
 def test_a_dry_run_stores_nothing(
@@ -94,7 +233,7 @@ def test_starting_needs_the_right(
     [
         ({"cutoff_kind": "given"}, "请填写截止时间"),
         ({"cutoff_kind": "given", "cutoff": "2099-01-01 00:00"}, "还没有到"),
-        ({"cutoff_kind": "given", "cutoff": "2025-06-01 00:00"}, "尚未结束"),
+        ({"cutoff_kind": "given", "cutoff": "2025-06-01 00:00"}, "2025-12-31"),
         ({"cutoff_kind": "given", "cutoff": "明天"}, "输入"),
         ({"period": "2099"}, "2099"),
     ],
