@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from ratings.rules.document import SchemeDocument
 from ratings.rules.problems import Path, Problem, SchemeError
-from ratings.rules.translation import allowed_keys, document_path, node_at, suggestion, translate
+from ratings.rules.translation import Written, allowed_keys, document_path, node_at, suggestion, translate
 
 _SYNTAX: Final = {
     "Expected '=' after a key": "键之后缺少等号。",
@@ -129,8 +129,8 @@ def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[s
     A slip that shows its own cure (a misspelt key, too many decimals, a number in quotes) is
     reported and then mended in a copy, so that what else is wrong is found in the same pass.
     """
-    tree = read_tree(text, file)
-    mended = copy.deepcopy(tree)
+    mended = read_tree(text, file)
+    tree = Written(copy.deepcopy(mended))
     problems: list[Problem] = []
     settled: set[Path] = set()
     for _ in range(3):
@@ -138,9 +138,12 @@ def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[s
             return SchemeDocument.model_validate(mended), tree, problems
         except ValidationError as failure:
             errors = failure.errors(include_url=False)
-        cures = [cure for error in errors if (cure := _cure(mended, error))]
+        guesses = [_guess(mended, error) for error in errors]
+        cures = [
+            cure for error, near in zip(errors, guesses, strict=True) if (cure := _cure(mended, error, near))
+        ]
         renamed = {path for path, value in cures if value not in (_DROP, _UNSTATED)}
-        for error in errors:
+        for error, near in zip(errors, guesses, strict=True):
             path = document_path(error)
             if error["type"] == "too_short" and len(_beneath(path, errors)) > 1:
                 # Faulty items are not counted: the list is short only because of them.
@@ -148,7 +151,9 @@ def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[s
             if path in settled or (error["type"] == "missing" and path in renamed):
                 continue
             settled.add(path)
-            problems.append(translate(tree, file, SchemeDocument, error))
+            problems.append(translate(tree, file, SchemeDocument, error, near))
+            if near:
+                tree.renamed[(*path[:-1], near)] = path
         if not cures:
             break
         for path, value in cures:
@@ -171,15 +176,34 @@ _DROP: Final = object()
 _UNSTATED: Final = "（未写）"
 
 
-def _cure(tree: dict[str, Any], error: ErrorDetails) -> tuple[Path, object] | None:
+def _guess(tree: dict[str, Any], error: ErrorDetails) -> str | None:
+    """The key that an unknown one was meant to be: clearly near, unwritten, and right for its value."""
+    if error["type"] != "extra_forbidden":
+        return None
+    path = document_path(error)
+    known = allowed_keys(SchemeDocument, error["loc"][:-1])
+    near = suggestion(str(path[-1]), known, cutoff=0.75)
+    trial = copy.deepcopy(tree)
+    parent = node_at(trial, path[:-1])
+    if near is None or near in parent:
+        return None
+    parent[near] = parent.pop(path[-1])
+    try:
+        SchemeDocument.model_validate(trial)
+    except ValidationError as failure:
+        if (*path[:-1], near) in map(document_path, failure.errors()):
+            return None
+    return near
+
+
+def _cure(tree: dict[str, Any], error: ErrorDetails, near: str | None) -> tuple[Path, object] | None:
     """Where and what to write so that reading can go on; None where that would be a guess."""
     path = document_path(error)
     parent = node_at(tree, path[:-1])
     kind, given = error["type"], error["input"]
     if kind == "extra_forbidden":
-        near = suggestion(str(path[-1]), allowed_keys(SchemeDocument, error["loc"][:-1]))
         value = parent.pop(path[-1])
-        if near and near not in parent:
+        if near:
             return (*path[:-1], near), value
         return path, _DROP
     if kind == "too_fine":

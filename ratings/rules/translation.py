@@ -2,8 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -12,8 +12,16 @@ from ratings.rules.problems import Path, Problem, path_text
 
 Tree = Mapping[str, Any]
 
+
+class Written(dict[str, Any]):
+    """The document's tree as written, with the places of misspelt keys by those they were read as."""
+
+    def __init__(self, tree: Tree) -> None:
+        super().__init__(tree)
+        self.renamed: dict[Path, Path] = {}
+
+
 _PLAIN: dict[str, tuple[str, str]] = {
-    "missing": ("缺少必写的 {key}。", "补上 {key}{hint}。"),
     "string_type": ("“{value}”不是文字。", '用英文引号括起来，例如 "A"。'),
     "string_too_short": ("文字为空。", "写明内容。"),
     "string_too_long": ("“{value}”过长。", "不超过 {max_length} 个字。"),
@@ -25,7 +33,6 @@ _PLAIN: dict[str, tuple[str, str]] = {
     "too_long": ("列表过长。", "最多写 {max_length} 项。"),
     "literal_error": ("“{value}”不在允许的取值之列。", ""),
     "union_tag_invalid": ("“{tag}”不是允许的 {discriminator}。", ""),
-    "union_tag_not_found": ("缺少必写的 {discriminator}。", "补上 {discriminator}。"),
     "string_pattern_mismatch": (
         "“{value}”不是规范的代码。",
         "以小写英文字母开头，只用小写英文字母、数字和下划线（规则代码用连字符）。",
@@ -53,7 +60,10 @@ def nearest_clause(tree: Tree, path: Path) -> str:
 
 
 def problem_at(tree: Tree, file: str, path: Path, what: str, remedy: str) -> Problem:
-    """A problem at ``path``, with the clause found there."""
+    """A problem at ``path``, as it was written, with the clause found there."""
+    for read, written in tree.renamed.items() if isinstance(tree, Written) else ():
+        if path[: len(read)] == read:
+            path = (*written, *path[len(read) :])
     return Problem(file, path_text(path), nearest_clause(tree, path), what, remedy)
 
 
@@ -78,8 +88,10 @@ def _resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str,
             return schema
 
 
-def allowed_keys(model: type[BaseModel], location: Sequence[str | int]) -> tuple[str, ...]:
-    """The keys that the part at pydantic's ``location`` (union tags included) may have."""
+def _schema_at(
+    model: type[BaseModel], location: Sequence[str | int]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The schema of what is at pydantic's ``location`` (union tags included), and the whole one."""
     root = model.model_json_schema(by_alias=True)
     schema: Mapping[str, Any] = root
     for part in location:
@@ -90,12 +102,124 @@ def allowed_keys(model: type[BaseModel], location: Sequence[str | int]) -> tuple
             schema = schema["items"]
         else:
             schema = schema["properties"][part]
+    return schema, root
+
+
+def allowed_keys(model: type[BaseModel], location: Sequence[str | int]) -> tuple[str, ...]:
+    """The keys that the part at pydantic's ``location`` (union tags included) may have."""
+    schema, root = _schema_at(model, location)
     return tuple(_resolve(schema, root).get("properties", ()))
 
 
-def suggestion(word: str, known: Sequence[str]) -> str | None:
+def _homes(model: type[BaseModel], word: str) -> list[str]:
+    """Where else ``word``, or a key that begins with it (base: base_score), may be written."""
+    root = model.model_json_schema(by_alias=True)
+    keys = list(_keys(root, root, (), False, ()))
+    for wanted in (word, word + "_"):
+        found = [
+            f"{key} 写在{heading}"
+            for heading, key in keys
+            if (key == word if wanted == word else key.startswith(wanted))
+        ]
+        if found:
+            return list(dict.fromkeys(found))[:3]
+    return []
+
+
+def _keys(
+    schema: Mapping[str, Any],
+    root: Mapping[str, Any],
+    names: tuple[str, ...],
+    listed: bool,
+    above: tuple[object, ...],
+) -> Iterator[tuple[str, str]]:
+    """Every heading of the document with each key that may stand below it."""
+    schema = _resolve(schema, root)
+    if schema in above:
+        return
+    above = (*above, schema)
+    if "items" in schema:
+        yield from _keys(schema["items"], root, names, True, above)
+    for branch in schema.get("oneOf", ()):
+        yield from _keys(branch, root, names, listed, above)
+    name = ".".join(names)
+    heading = (f" [[{name}]] 中" if listed else f" [{name}] 中") if names else "文件开头（各分段之前）"
+    for key, part in schema.get("properties", {}).items():
+        yield heading, key
+        yield from _keys(part, root, (*names, key), False, above)
+
+
+#: What a key that must be written may look like; of others the values are listed.
+SAMPLES: Final = {
+    "key": 'key = "jinhua"',
+    "version": "version = 1",
+    "title": 'title = "信用分"',
+    "authority": 'authority = "某市医疗保障局"',
+    "note": 'note = "自发布之日起试行"',
+    "effective_on": "effective_on = 2026-01-01",
+    "legal_basis": 'legal_basis = ["《某市定点零售药店信用评价办法》"]',
+    "period": 'period = { cutoff_days = 0, clause = "第二条" }',
+    "grades": 'grades = [{ name = "A", label = "优秀", meaning = "信用优秀" }, …]',
+    "score": 'score = { direction = "higher_is_better", floor = 0, ceiling = 100, step = 1, '
+    'rounding = "half_up", clause = "第三条" }',
+    "components": 'components = [{ id = "credit", title = "信用分", base_score = 100, floor = 0, '
+    'ceiling = 100, clause = "第四条" }]',
+    "indicators": 'indicators = [{ id = "review", component = "credit", kind = "measure", '
+    'title = "考核", measure = "review", if_missing = "not_rated", points_per_unit = 1, '
+    'clause = "第五条" }]',
+    "bands": 'bands = { by = "score", rows = [{ grade = "A", min = 90, clause = "第十条" }, …] }',
+    "rows": 'rows = [{ grade = "A", min = 90, clause = "第十条" }, …]',
+    "name": 'name = "A"',
+    "label": 'label = "优秀"',
+    "meaning": 'meaning = "信用优秀"',
+    "cutoff_days": "cutoff_days = 0",
+    "clause": 'clause = "第六条第二项"',
+    "floor": "floor = 0",
+    "ceiling": "ceiling = 100",
+    "step": "step = 1",
+    "id": 'id = "credit"',
+    "base_score": "base_score = 100",
+    "min": "min = 0",
+    "max": "max = 10",
+    "when": 'when = { quantity = "tenure_months", lt = 6 }',
+    "grade": 'grade = "A"',
+    "share": "share = 20",
+    "min_group": "min_group = 5",
+    "component": 'component = "credit"',
+    "ageing": 'ageing = { shape = "linear", months = 24, from = "decided_on", clause = "第六条" }',
+    "default": 'default = { title = "其他", points = -5, clause = "第五条" }',
+    "points": "points = -5",
+    "MINOR": "MINOR = -1",
+    "GENERAL": "GENERAL = -5",
+    "SERIOUS": "SERIOUS = -10",
+    "months": "months = 12",
+    "percent": "percent = 50",
+    "kinds": 'kinds = ["RETURNED_DRUG"]',
+    "topics": 'topics = ["FRAUD"]',
+    "min_months": "min_months = 3",
+    "no_base_points": "no_base_points = 0",
+    "measure": 'measure = "review"',
+}
+
+
+def _missing_remedy(model: type[BaseModel], location: Sequence[str | int], key: str) -> str:
+    """What a missing key is for, and how it is written."""
+    schema, root = _schema_at(model, location)
+    schema = _resolve(schema, root)
+    if "discriminator" in schema:
+        return f"补上 {key}，写 {'、'.join(schema['discriminator']['mapping'])} 之一。"
+    part = schema["properties"][key]
+    description = part.get("description", "")
+    about = f"补上 {key}（{description}）" if description else f"补上 {key}"
+    values = _resolve(part, root).get("enum")
+    if values:
+        return f"{about}，写 {'、'.join(values)} 之一。"
+    return f"{about}，例如 {SAMPLES[key]}。" if key in SAMPLES else f"{about}。"
+
+
+def suggestion(word: str, known: Sequence[str], cutoff: float = 0.6) -> str | None:
     """The known word that ``word`` was most likely meant to be."""
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 
@@ -104,16 +228,28 @@ def _shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "……"
 
 
-def translate(tree: Tree, file: str, model: type[BaseModel], error: ErrorDetails) -> Problem:
-    """One pydantic error as a problem."""
+def translate(
+    tree: Tree, file: str, model: type[BaseModel], error: ErrorDetails, near: str | None
+) -> Problem:
+    """One pydantic error as a problem; ``near`` is the key that an unknown one was meant to be."""
     path = document_path(error)
     context = error.get("ctx", {})
     if error["type"] == "extra_forbidden":
-        known = allowed_keys(model, error["loc"][:-1])
-        near = suggestion(str(path[-1]), known)
         what = f"不认识的键“{path[-1]}”。"
-        remedy = f"是否应为 {near}？" if near else f"删去它；此处可用的键：{'、'.join(known)}。"
-        return problem_at(tree, file, path, what, remedy)
+        if near:
+            return problem_at(tree, file, path, what, f"是否应为 {near}？")
+        homes = "、".join(_homes(model, str(path[-1])))
+        cure = f"移到所属的分段：{homes}" if homes else "删去它"
+        known = "、".join(allowed_keys(model, error["loc"][:-1]))
+        return problem_at(tree, file, path, what, f"{cure}；此处可用的键：{known}。")
+    if error["type"] == "missing":
+        key = str(path[-1])
+        remedy = _missing_remedy(model, error["loc"][:-1], key)
+        return problem_at(tree, file, path, f"缺少必写的 {key}。", remedy)
+    if error["type"] == "union_tag_not_found":
+        key = str(context["discriminator"]).strip("'")
+        remedy = _missing_remedy(model, error["loc"], key)
+        return problem_at(tree, file, path, f"缺少必写的 {key}。", remedy)
     if "remedy" in context:
         return problem_at(tree, file, path, error["msg"], str(context["remedy"]))
     plain = _PLAIN.get(error["type"])
@@ -123,11 +259,8 @@ def translate(tree: Tree, file: str, model: type[BaseModel], error: ErrorDetails
     words: dict[str, object] = {
         "key": path[-1] if path else "",
         "value": _shown(error["input"]),
-        "hint": "",
         **context,
     }
-    if error["type"] == "missing" and path[-1] == "clause":
-        words["hint"] = '，写明所依据的条款，例如 clause = "第六条第二项"'
     what, remedy = (_fill(text, words) for text in plain)
     expected = str(context.get("expected") or context.get("expected_tags") or "")
     if expected:

@@ -3,11 +3,14 @@
 Each is made in ``documents/small.toml`` by replacing one piece of text.
 """
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from ratings.rules import Problem, SchemeError, load_scheme, parse_scheme
+from ratings.rules.document import SchemeDocument
+from ratings.rules.translation import SAMPLES
 
 SMALL = (Path(__file__).with_name("documents") / "small.toml").read_text(encoding="utf-8")
 
@@ -61,7 +64,7 @@ MISTAKES: list[tuple[str, str, str, list[tuple[str, str, str, str]]]] = [
                 "components[0].clause",
                 "",
                 "缺少必写的 clause。",
-                '补上 clause，写明所依据的条款，例如 clause = "第六条第二项"。',
+                '补上 clause（所依据的条款），例如 clause = "第六条第二项"。',
             ),
         ],
     ),
@@ -314,7 +317,7 @@ MISTAKES: list[tuple[str, str, str, list[tuple[str, str, str, str]]]] = [
                 "indicators[1]",
                 "第七条",
                 "缺少必写的 kind。",
-                "补上 kind。",
+                "补上 kind，写 complaints、growth、measure、violations 之一。",
             ),
         ],
     ),
@@ -444,7 +447,7 @@ MISTAKES: list[tuple[str, str, str, list[tuple[str, str, str, str]]]] = [
                 "indicators[0].default",
                 "第五条",
                 "缺少必写的 default。",
-                "补上 default。",
+                '补上 default（未列明的类型适用的分值），例如 default = { title = "其他", points = -5, clause = "第五条" }。',
             ),
         ],
     ),
@@ -1299,7 +1302,7 @@ MISTAKES: list[tuple[str, str, str, list[tuple[str, str, str, str]]]] = [
                 "bands.rows[1].share",
                 "第十一条第二项",
                 "缺少必写的 share。",
-                "补上 share。",
+                "补上 share（占同组药店的百分之几），例如 share = 20。",
             ),
         ],
     ),
@@ -1453,6 +1456,94 @@ MISTAKES: list[tuple[str, str, str, list[tuple[str, str, str, str]]]] = [
         ],
     ),
     (
+        "base score in score",
+        "step = 1",
+        "step = 1\nbase = 100",
+        [
+            (
+                "score.base",
+                "第三条",
+                "不认识的键“base”。",
+                "移到所属的分段：base_score 写在 [[components]] 中；"
+                "此处可用的键：direction、floor、ceiling、step、rounding、weights_sum、clause。",
+            ),
+        ],
+    ),
+    (
+        "key of the document in a part",
+        "cutoff_days = 0",
+        'cutoff_days = 0\nauthority = "示例"',
+        [
+            (
+                "period.authority",
+                "第二条",
+                "不认识的键“authority”。",
+                "移到所属的分段：authority 写在文件开头（各分段之前）；此处可用的键：cutoff_days、clause。",
+            ),
+        ],
+    ),
+    (
+        "near key with a value that does not fit",
+        "cutoff_days = 0",
+        "cutoff_days = 0\nclausse = 100",
+        [
+            (
+                "period.clausse",
+                "第二条",
+                "不认识的键“clausse”。",
+                "删去它；此处可用的键：cutoff_days、clause。",
+            ),
+        ],
+    ),
+    (
+        "misspelt key out of range",
+        "base_score = 100",
+        "base_scor = 101",
+        [("components[0].base_scor", "第四条", "不认识的键“base_scor”。", "是否应为 base_score？")],
+    ),
+    (
+        "misspelt table with a fault inside",
+        'ageing = { shape = "linear", months = 24',
+        'agein = { shape = "linear", months = "x"',
+        [
+            ("indicators[0].agein", "第六条", "不认识的键“agein”。", "是否应为 ageing？"),
+            (
+                "indicators[0].agein.months",
+                "第六条",
+                "“x”不是数字。",
+                "写成不带引号的数字，例如 12.5。",
+            ),
+        ],
+    ),
+    (
+        "no ageing",
+        'ageing = { shape = "linear", months = 24, clause = "第六条" }\n',
+        "",
+        [
+            (
+                "indicators[0].ageing",
+                "第五条",
+                "缺少必写的 ageing。",
+                "补上 ageing（随时间递减的办法），例如 "
+                'ageing = { shape = "linear", months = 24, from = "decided_on", clause = "第六条" }。',
+            ),
+        ],
+    ),
+    (
+        "no choice",
+        'rounding = "half_up"\n',
+        "",
+        [
+            (
+                "score.rounding",
+                "第三条",
+                "缺少必写的 rounding。",
+                "补上 rounding（half_up 四舍五入；half_even 四舍六入五成双；down 舍去；up 进位），"
+                "写 half_up、half_even、down、up 之一。",
+            ),
+        ],
+    ),
+    (
         "measure without key",
         '{ quantity = "tenure_months", lt = 6 }',
         '{ quantity = "measure", lt = 6 }',
@@ -1550,6 +1641,17 @@ def test_mistake(name: str, old: str, new: str, expected: list[tuple[str, str, s
     assert caught.value.problems == tuple(Problem("small.toml", *problem) for problem in expected)
 
 
+def test_every_required_key_has_a_sample_or_values() -> None:
+    schema = SchemeDocument.model_json_schema(by_alias=True)
+    for part in (schema, *schema["$defs"].values()):
+        for key in part.get("required", ()):
+            field = part["properties"][key]
+            field = schema["$defs"].get(field.get("$ref", "").rsplit("/", 1)[-1], field)
+            assert key in SAMPLES or "enum" in field or "const" in field, key
+    for key, sample in SAMPLES.items():
+        assert list(tomllib.loads(sample.replace(", …", ""))) == [key]
+
+
 def test_the_untouched_document_is_accepted() -> None:
     assert parse_scheme(SMALL).key == "small"
 
@@ -1566,7 +1668,7 @@ def test_a_problem_reads_as_one_sentence() -> None:
 def test_all_problems_are_told_at_once_whatever_their_sort() -> None:
     text = SMALL
     for old, new in (
-        ("base_score = 100", "base_scor = 101"),  # misspelt, and out of range once understood
+        ("base_score = 100", "base_scor = 101"),  # misspelt
         ("MINOR = -10", "MINOR = -10.0005"),  # too fine
         ("SERIOUS = -30", "SERIOUS = 30"),  # the wrong sign
         ('clause = "第九条"\n', ""),  # missing
@@ -1587,7 +1689,6 @@ def test_all_problems_are_told_at_once_whatever_their_sort() -> None:
         "indicators[0].rows[0].points.MINOR",
         "indicators[1].free",
         "eligibility[0].clause",
-        "components[0].base_score",
         "indicators[0].rows[0].points.SERIOUS",
         "caps[0].limit",
         "bands.rows[1].max",
