@@ -172,3 +172,11 @@ def test_the_pharmacy_is_chosen_by_typing(
 def _run() -> RatingRun:
     scheme = store_scheme((Path(schemes.__file__).parent / "shaoxing-style.toml").read_text(), by=SYSTEM)
     return start_run(Period.parse("2025"), scheme, cutoff=datetime(2026, 1, 20, tzinfo=UTC), by=SYSTEM)
+
+
+def test_permissions_fit_the_window(desk: BrowserContext, live_server: LiveServer, shop: Pharmacy) -> None:
+    page, wrong = signed_in(desk, live_server)
+    page.goto(f"{live_server.url}/admin/auth/group/add/")
+    page.get_by_label("违法违规：作废").check()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert wrong == []
