@@ -7,6 +7,7 @@ store.py) finds out everything that is to be said.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
@@ -61,14 +62,23 @@ class StraightWay:
         count = 0
         # the first block asks the database, so it comes before the connection is busy with COPY
         first = next(blocks, (b"", 0, 0.0))
-        with copying(
-            f'COPY {self.kind.table} ("row", {targets}, batch_id, recorded_by, recorded_at,'
-            " void_reason, voided_by) FROM STDIN"
-        ) as copy:
+        with (
+            copying(
+                f'COPY {self.kind.table} ("row", {targets}, batch_id, recorded_by, recorded_at,'
+                " void_reason, voided_by) FROM STDIN"
+            ) as copy,
+            ThreadPoolExecutor(1) as sender,
+        ):
+            # The server takes in one block while the next is parsed.
+            sending = None
             for data, rows, share in chain([first], blocks):
-                copy.write(data)
+                if sending is not None:
+                    sending.result()
+                sending = sender.submit(copy.write, data)
                 count += rows
                 self.progress(count, share)
+            if sending is not None:
+                sending.result()
         return count
 
     def _blocks(self) -> Iterator[tuple[bytes, int, float]]:
