@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from ratings.rules.periods import months_of
 from ratings.services.audit import Actor
@@ -67,12 +68,13 @@ def bare_copy(path: str) -> dict[str, Any]:
         cursor.execute("SELECT code, id FROM ratings_pharmacy")
         ids = dict(cursor.fetchall())
     lines = []
+    now = timezone.now().isoformat()
     with Path(path).open(encoding="utf-8") as file:
         next(file)
         for line in file:
             code, month, amount, settlements = line.rstrip().split(",")
             lines.append(
-                f"{ids[code]}\t{month}-01\t{amount.replace('.', '')}\t{settlements}\t基准\t2024-01-01\t\t\n"
+                f"{ids[code]}\t{month}-01\t{amount.replace('.', '')}\t{settlements}\t基准\t{now}\t\t\n"
             )
     data = "".join(lines).encode()
     del lines
