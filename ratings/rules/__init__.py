@@ -20,7 +20,7 @@ rated raise :class:`SignalsError`. Units of all columns: ``columns.py``.
 
 Modules, each importing only from those above it: vocabulary, periods, columns; exact, problems,
 days; fields, conditions, indicators, document (the language); translation, reading, checks,
-condition_checks, bound_checks, scheme (parsing); slices, facts, growth, peers, quantities,
+condition_checks, bound_checks, desk_checks, scheme (parsing); slices, facts, growth, peers, quantities,
 outcomes, bands, rating (reckoning); wording, explanation, outlook, telling, explain (telling); schema (JSON Schema).
 """
 

@@ -33,7 +33,7 @@ Finding = tuple[Path, str, str]
 
 def check_names(document: SchemeDocument) -> Iterator[Finding]:
     """Identifiers are unique, and every component named exists and is used."""
-    for name in ("components", "indicators", "eligibility", "caps"):
+    for name in ("components", "indicators", "eligibility", "caps", "adjustments"):
         yield from _unique([part.id for part in getattr(document, name)], (name,), "id")
     yield from _unique([grade.name for grade in document.grades], ("grades",), "name")
     components = [component.id for component in document.components]

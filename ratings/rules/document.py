@@ -1,13 +1,13 @@
 """The scheme document as a whole: header, score, components, eligibility, caps and bands."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from ratings.rules.columns import POINT, WHOLE
 from ratings.rules.conditions import Condition
 from ratings.rules.exact import Rounding
-from ratings.rules.fields import Day, Fixed, Ident, Part, Percent, Text, Version, Weight, Whole
+from ratings.rules.fields import Day, Fixed, Flag, Ident, Part, Percent, Text, Version, Weight, Whole
 from ratings.rules.indicators import Clause, Indicator
 
 
@@ -75,17 +75,27 @@ class MeasureTerm(Part):
         return (self.min, self.max) == (0, POINT)
 
 
+AtOnce = Annotated[
+    Flag,
+    Field(description="期间即时生效：两次评价之间条件成立的，当即适用；不写即为 false"),
+]
+
+
 class Eligibility(Part):
-    """Who is not rated, and why."""
+    """Who is not rated, and why. ``at_once``: a grade in force is withdrawn as soon as it holds."""
 
     id: Annotated[Ident, Field(description="代码")]
     title: Annotated[Text, Field(description="不予评价的理由")]
     when: Annotated[Condition, Field(description="何时不予评价")]
+    at_once: AtOnce = False
     clause: Clause
 
 
 class Cap(Part):
-    """A condition that limits the grade, whatever the score (一票否决 is a cap)."""
+    """A condition that limits the grade, whatever the score (一票否决 is a cap).
+
+    ``at_once``: a grade in force is lowered as soon as the condition holds.
+    """
 
     id: Annotated[Ident, Field(description="代码")]
     title: Annotated[Text, Field(description="名称")]
@@ -95,6 +105,7 @@ class Cap(Part):
         Ident | None,
         Field(description="以导入的数值为上限：数值为等级的序号，1 为最好；缺失时不限"),
     ] = None
+    at_once: AtOnce = False
     clause: Clause
 
 
@@ -152,6 +163,33 @@ class PositionBands(Part):
     clause: Clause
 
 
+class AllowedAdjustment(Part):
+    """A reason for which people may change a computed grade (依规调整), and how far."""
+
+    id: Annotated[Ident, Field(description="代码")]
+    title: Annotated[Text, Field(description="调整的事由")]
+    direction: Annotated[
+        Literal["up", "down", "both"],
+        Field(description="up 只可调高；down 只可调低；both 均可"),
+    ]
+    steps: Annotated[Whole, Field(description="最多调整几个等级")]
+    clause: Clause
+
+
+class Review(Part):
+    """Which results a person must look at one by one before public notice."""
+
+    changed_grades: Annotated[Whole, Field(description="与上期相差几个等级及以上的逐件审核，不写即为 2")] = 2
+    near_points: Annotated[Fixed, Field(description="距分数线几分及以内的逐件审核，不写即为 1")] = POINT
+    growth_percent: Annotated[
+        Percent, Field(description="医保基金支付增幅达到百分之几的逐件审核，不写即为 50")
+    ] = WHOLE // 2
+    clause: Clause
+
+
+#: What holds where a scheme does not say.
+USUAL_REVIEW: Final = Review(clause="系统默认")
+
 Bands = Annotated[ScoreBands | PositionBands, Field(discriminator="by")]
 
 
@@ -176,3 +214,7 @@ class SchemeDocument(Part):
     eligibility: Annotated[tuple[Eligibility, ...], Field(description="不予评价的情形")] = ()
     caps: Annotated[tuple[Cap, ...], Field(max_length=62, description="等级上限")] = ()
     bands: Annotated[Bands, Field(description="等级的划分")]
+    adjustments: Annotated[
+        tuple[AllowedAdjustment, ...], Field(description="依规调整的事由，不写即不得调整")
+    ] = ()
+    review: Annotated[Review, Field(description="逐件审核的范围，不写即各项取默认值")] = USUAL_REVIEW

@@ -10,6 +10,7 @@ from ratings.rules.bound_checks import check_bands, check_grades, check_header, 
 from ratings.rules.checks import Finding, check_indicators, check_measures, check_names, conditions_in
 from ratings.rules.condition_checks import check_conditions
 from ratings.rules.conditions import Condition, leaves
+from ratings.rules.desk_checks import check_adjustments, check_at_once, check_review
 from ratings.rules.document import Grade, SchemeDocument
 from ratings.rules.indicators import (
     ComplaintsIndicator,
@@ -31,6 +32,9 @@ _CHECKS = (
     check_conditions,
     check_grades,
     check_bands,
+    check_adjustments,
+    check_review,
+    check_at_once,
 )
 
 

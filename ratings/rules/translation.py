@@ -199,6 +199,7 @@ SAMPLES: Final = {
     "min_months": "min_months = 3",
     "no_base_points": "no_base_points = 0",
     "measure": 'measure = "review"',
+    "steps": "steps = 1",
 }
 
 
