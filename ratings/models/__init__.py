@@ -1,6 +1,6 @@
 """Tables and their constraints, one module a subject."""
 
-from ratings.models.audit import AuditEvent
+from ratings.models.audit import AuditEvent, AuditLink
 from ratings.models.facts import (
     FACT_MODELS,
     Complaint,
@@ -19,6 +19,7 @@ from ratings.models.staff import StaffScope
 __all__ = [
     "FACT_MODELS",
     "AuditEvent",
+    "AuditLink",
     "Complaint",
     "District",
     "Enterprise",
