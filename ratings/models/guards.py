@@ -1,8 +1,10 @@
 """Triggers that the tables share: what is recorded stays recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pgtrigger
+
+from ratings.rules.moves import Move
 
 _NO_DELETE = (
     "RAISE EXCEPTION '%: 记录不得删除（append-only）', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';"
@@ -46,6 +48,71 @@ def append_only() -> list[pgtrigger.Trigger]:
     ]
 
 
+def moves_only(first: str, moves: Iterable[Move]) -> list[pgtrigger.Trigger]:
+    """Rows begin in state ``first`` and change their state only as ``moves`` allow."""
+    steps = ", ".join(sorted({f"('{move.source}', '{move.target}')" for move in moves}))
+    return [
+        pgtrigger.Trigger(
+            name="starts_at_the_start",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Insert,
+            condition=~pgtrigger.Q(new__state=first),
+            func="RAISE EXCEPTION '%: 须从起始状态开始', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';",
+        ),
+        pgtrigger.Trigger(
+            name="moves_only",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update,
+            condition=pgtrigger.AnyChange("state"),
+            func=f"""
+                IF (OLD.state, NEW.state) NOT IN ({steps}) THEN
+                    RAISE EXCEPTION '%: 不能从 % 变为 %', TG_TABLE_NAME, OLD.state, NEW.state
+                        USING ERRCODE = 'restrict_violation';
+                END IF;
+                RETURN NEW;
+            """,
+        ),
+    ]
+
+
+def decided_once(open_state: str, decision_columns: Sequence[str]) -> list[pgtrigger.Trigger]:
+    """Refuse DELETE and TRUNCATE, and every UPDATE but one that decides an open row.
+
+    ``decision_columns`` are the only columns that may change, and only while ``open_state`` holds.
+    """
+    return [
+        pgtrigger.Trigger(
+            name="starts_open",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Insert,
+            condition=~pgtrigger.Q(new__state=open_state),
+            func="RAISE EXCEPTION '%: 须先提出，再决定', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';",
+        ),
+        pgtrigger.Trigger(
+            name="decided_once",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update,
+            condition=~pgtrigger.Q(old__state=open_state),
+            func="RAISE EXCEPTION '%: 已决定的记录不得再改', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';",
+        ),
+        pgtrigger.Trigger(
+            name="decision_only",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update,
+            condition=pgtrigger.AnyChange(exclude=list(decision_columns)),
+            func="RAISE EXCEPTION '%: 提出的内容不得修改，只能决定', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';",
+        ),
+        *no_delete(),
+    ]
+
+
+#: The newest moment up to which facts have been read: by a run, or by the re-rating of one pharmacy.
+_READ_UNTIL = """greatest(
+                    (SELECT max(cutoff) FROM ratings_ratingrun WHERE state IN ('RUNNING', 'DONE')),
+                    (SELECT max(cutoff) FROM ratings_rerating)
+                )"""
+
+
 def voidable_once(void_columns: Sequence[str]) -> list[pgtrigger.Trigger]:
     """Refuse DELETE and TRUNCATE, and every UPDATE but one that voids a live row from now on.
 
@@ -80,9 +147,8 @@ def voidable_once(void_columns: Sequence[str]) -> list[pgtrigger.Trigger]:
             when=pgtrigger.After,
             operation=pgtrigger.Update,
             referencing=pgtrigger.Referencing(new="new_rows"),
-            func="""
-                IF (SELECT min(voided_at) FROM new_rows)
-                   <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state IN ('RUNNING', 'DONE')) THEN
+            func=f"""
+                IF (SELECT min(voided_at) FROM new_rows) <= {_READ_UNTIL} THEN
                     RAISE EXCEPTION '%: 作废时间早于评价批次的数据截止时间', TG_TABLE_NAME
                         USING ERRCODE = 'restrict_violation';
                 END IF;
@@ -131,9 +197,8 @@ def not_behind_a_run() -> pgtrigger.Trigger:
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
         referencing=pgtrigger.Referencing(new="new_rows"),
-        func="""
-            IF (SELECT min(recorded_at) FROM new_rows)
-               <= (SELECT max(cutoff) FROM ratings_ratingrun WHERE state IN ('RUNNING', 'DONE')) THEN
+        func=f"""
+            IF (SELECT min(recorded_at) FROM new_rows) <= {_READ_UNTIL} THEN
                 RAISE EXCEPTION '%: 记录时间早于评价批次的数据截止时间，不得补记到过去', TG_TABLE_NAME
                     USING ERRCODE = 'restrict_violation';
             END IF;
