@@ -189,6 +189,11 @@ DEFAULT_SCHEME = env.str("DEFAULT_SCHEME", default="shaoxing-style")
 RATING_PERIOD_MONTHS = env.int("RATING_PERIOD_MONTHS", default=6)
 if RATING_PERIOD_MONTHS not in {1, 3, 6, 12}:
     raise ImproperlyConfigured(f"RATING_PERIOD_MONTHS is {RATING_PERIOD_MONTHS}: use 1, 3, 6 or 12.")
+# How many working days a preliminary rating stands under public notice, and the legal terms.
+NOTICE_WORKING_DAYS = env.int("NOTICE_WORKING_DAYS", default=5)
+if not 1 <= NOTICE_WORKING_DAYS <= 60:
+    raise ImproperlyConfigured(f"NOTICE_WORKING_DAYS is {NOTICE_WORKING_DAYS}: use 1 to 60.")
+TERMS_FILE = Path(env.str("TERMS_FILE", default=str(BASE_DIR / "ratings" / "rules" / "terms.toml")))
 
 # Reverse proxies before the application: whose X-Forwarded-For entries are believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)

@@ -54,7 +54,15 @@ def test_production_demands_its_secrets(name: str) -> None:
     assert f"ImproperlyConfigured: Set {name}:" in process.stderr
 
 
-@pytest.mark.parametrize(("name", "value"), [("CREDITSYS_ENV", "prod"), ("RATING_PERIOD_MONTHS", "4")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CREDITSYS_ENV", "prod"),
+        ("RATING_PERIOD_MONTHS", "4"),
+        ("NOTICE_WORKING_DAYS", "0"),
+        ("NOTICE_WORKING_DAYS", "61"),
+    ],
+)
 def test_unknown_values_are_refused(name: str, value: str) -> None:
     process = settings_with(**{**PRODUCTION, name: value})
     assert f"{name} is" in process.stderr
