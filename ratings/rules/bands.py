@@ -8,7 +8,7 @@ from ratings.rules.columns import POINT, Bool, Int64, Signals
 from ratings.rules.document import PositionBands, ScoreBands
 from ratings.rules.fields import sure
 from ratings.rules.outcomes import NO_GRADE
-from ratings.rules.peers import Figure, figures, group, places, spread
+from ratings.rules.peers import Figure, Grouped, figures, group, places, spread
 from ratings.rules.quantities import Quantities
 from ratings.rules.scheme import Scheme
 
@@ -49,16 +49,16 @@ def _cuts(scheme: Scheme, bands: PositionBands, ascending: Int64) -> Sequence[in
     return cuts
 
 
-def thresholds(scheme: Scheme, signals: Signals, cuts: Mapping[str, Figure]) -> list[Int64]:
+def thresholds(scheme: Scheme, pharmacies: Grouped, cuts: Mapping[str, Figure]) -> list[Int64]:
     """Per band but the last, the worst score that reaches it, so that more is better."""
     bands, sign = scheme.document.bands, scheme.better_sign
     if isinstance(bands, ScoreBands):
         fixed = []
         for row in bands.rows[:-1]:
             far = sure(row.min if sign > 0 else row.max)
-            fixed.append(np.full(len(signals), far * sign, dtype=np.int64))
+            fixed.append(np.full(len(pharmacies), far * sign, dtype=np.int64))
         return fixed
-    groups = group(signals, bands.group)
+    groups = group(pharmacies, bands.group)
     return [spread(groups, cuts, place, _NOBODY * sign) * sign for place in range(len(bands.rows) - 1)]
 
 

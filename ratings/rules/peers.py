@@ -7,11 +7,11 @@ They are reckoned once per run, stored with it (:meth:`Peers.to_json`) and given
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
-from ratings.rules.columns import Bool, Int64, Signals
+from ratings.rules.columns import Bool, Int32, Int64
 from ratings.rules.exact import Rounding, divide
 
 #: Room for the values of one group in ``group_key``.
@@ -96,13 +96,35 @@ class Groups:
     member: Int64
 
 
-def group(signals: Signals, grouping: Grouping) -> Groups:
+class Grouped(Protocol):
+    """Pharmacies, as far as groups go: signals are, and so are :class:`Whereabouts`."""
+
+    def __len__(self) -> int: ...
+    @property
+    def district(self) -> Int32: ...
+    @property
+    def chain(self) -> Bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What groups ask of pharmacies, for a caller that has no signals."""
+
+    #: GB/T 2260
+    district: Int32
+    chain: Bool
+
+    def __len__(self) -> int:
+        return len(self.district)
+
+
+def group(pharmacies: Grouped, grouping: Grouping) -> Groups:
     """Divides the pharmacies into peer groups."""
     if grouping in ("none", "city"):
-        return Groups((EVERYONE,), np.zeros(len(signals), dtype=np.int64))
-    keys = signals.district.astype(np.int64) * 2
+        return Groups((EVERYONE,), np.zeros(len(pharmacies), dtype=np.int64))
+    keys = pharmacies.district.astype(np.int64) * 2
     if grouping == "district_and_chain":
-        keys = keys + signals.chain
+        keys = keys + pharmacies.chain
     found, member = np.unique(keys, return_inverse=True)
     endings = ("+single", "+chain") if grouping == "district_and_chain" else ("", "")
     names = tuple(f"{int(key) // 2:06d}{endings[int(key) % 2]}" for key in found)
