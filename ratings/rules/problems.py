@@ -34,7 +34,10 @@ class Problem:
 
 
 class SchemeError(ValueError):
-    """A scheme document was refused. ``problems`` holds all that is wrong, in document order."""
+    """A document (a scheme, or legal terms) was refused.
+
+    ``problems`` holds all that is wrong, in document order.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

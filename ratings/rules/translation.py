@@ -200,6 +200,11 @@ SAMPLES: Final = {
     "no_base_points": "no_base_points = 0",
     "measure": 'measure = "review"',
     "steps": "steps = 1",
+    "terms": 'terms = [{ id = "objection_answer", title = "异议处理", from = 2018-01-01, length = 5, '
+    'unit = "working_days", source = "示例" }, …]',
+    "from": "from = 2018-01-01",
+    "length": "length = 5",
+    "source": 'source = "示例"',
 }
 
 
