@@ -7,13 +7,19 @@ from pathlib import Path
 from django.conf import settings
 
 from ratings.rules.periods import add_months
+from ratings.rules.problems import SchemeError
 from ratings.rules.terms import Term, Terms, load_terms
+from ratings.services.errors import Refused
 from ratings.working_days import Deadline, add_working_days
 
 
 def terms() -> Terms:
-    """The terms of ``settings.TERMS_FILE``, read once. Raises what ``load_terms`` raises."""
-    return _read(Path(settings.TERMS_FILE))
+    """The terms of ``settings.TERMS_FILE``, read once. Raises Refused when they cannot be read."""
+    path = Path(settings.TERMS_FILE)
+    try:
+        return _read(path)
+    except (SchemeError, OSError) as error:
+        raise Refused(f"办理期限文件 {path.name} 无法使用，请系统管理员改正：{error}") from error
 
 
 @functools.lru_cache(maxsize=4)
@@ -22,8 +28,13 @@ def _read(path: Path) -> Terms:
 
 
 def term(term_id: str, on: date) -> Term:
-    """The term as it stands on a day, with its source."""
-    return terms().on(term_id, on)
+    """The term as it stands on a day, with its source. Raises Refused where none does yet."""
+    try:
+        return terms().on(term_id, on)
+    except KeyError:
+        raise  # a term that the code made up
+    except LookupError as error:
+        raise Refused(str(error)) from error
 
 
 def deadline(term_id: str, start: date) -> Deadline:
