@@ -58,6 +58,7 @@ deploy-check: $(VENV)/.test ## Django's own check of the production settings
 	CREDITSYS_ENV=production ALLOWED_HOSTS=credit.example.org \
 	DATABASE_URL=postgres://nobody@127.0.0.1:5432/none \
 	SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(60))') \
+	SIGNING_KEY=$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	$(PY) manage.py check --deploy --fail-level WARNING
 
 bench: $(VENV)/.test ## measure speed and memory (BENCH_ARGS=...)

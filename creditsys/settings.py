@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -35,16 +36,16 @@ DATA_DIR = BASE_DIR / env.str("CREDITSYS_DATA_DIR", default=".run")
 DEBUG = env.bool("DEBUG", default=False) and not PRODUCTION
 
 
-def demo_secret_key() -> str:
-    """A random key kept in the data directory, so that demo sessions survive a restart."""
-    path = DATA_DIR / "secret_key"
+def demo_secret(name: str, value: str) -> str:
+    """A secret kept in the data directory, so that it survives a restart; ``value`` where there is none."""
+    path = DATA_DIR / name
     try:
         return path.read_text()
     except FileNotFoundError:
         DATA_DIR.mkdir(parents=True, exist_ok=True)
     # Written aside and linked, so that of several starting processes one wins, whole.
     with tempfile.NamedTemporaryFile("w", dir=DATA_DIR) as aside:
-        aside.write(secrets.token_urlsafe(50))
+        aside.write(value)
         aside.flush()
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(aside.name)
@@ -57,8 +58,10 @@ if PRODUCTION:
         host.strip() for host in required("ALLOWED_HOSTS", "host names, comma separated.").split(",")
     ]
     required("DATABASE_URL", "postgres://user:password@host:5432/name.")
+    SIGNING_KEY = required("SIGNING_KEY", "64 hexadecimal digits, kept secret: openssl rand -hex 32.")
 else:
-    SECRET_KEY = env.str("SECRET_KEY", default="") or demo_secret_key()
+    SECRET_KEY = env.str("SECRET_KEY", default="") or demo_secret("secret_key", secrets.token_urlsafe(50))
+    SIGNING_KEY = env.str("SIGNING_KEY", default="") or demo_secret("signing_key", secrets.token_hex(32))
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "testserver"])
 
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -194,6 +197,13 @@ NOTICE_WORKING_DAYS = env.int("NOTICE_WORKING_DAYS", default=5)
 if not 1 <= NOTICE_WORKING_DAYS <= 60:
     raise ImproperlyConfigured(f"NOTICE_WORKING_DAYS is {NOTICE_WORKING_DAYS}: use 1 to 60.")
 TERMS_FILE = Path(env.str("TERMS_FILE", default=str(BASE_DIR / "ratings" / "rules" / "terms.toml")))
+
+# Publications are signed with SIGNING_KEY (the seed of an Ed25519 key); the public keys of those
+# that signed before it are trusted too.
+TRUSTED_KEYS = env.list("TRUSTED_KEYS", default=[])
+for name, keys in (("SIGNING_KEY", [SIGNING_KEY]), ("TRUSTED_KEYS", TRUSTED_KEYS)):
+    if not all(re.fullmatch("[0-9a-f]{64}", key) for key in keys):
+        raise ImproperlyConfigured(f"{name} is not made of 64 lower-case hexadecimal digits a key.")
 
 # Reverse proxies before the application: whose X-Forwarded-For entries are believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)

@@ -14,6 +14,7 @@ PRODUCTION = {
     "SECRET_KEY": "x" * 60,
     "ALLOWED_HOSTS": "credit.example.org",
     "DATABASE_URL": "postgres://nobody@127.0.0.1:5432/none",
+    "SIGNING_KEY": "ab" * 32,
 }
 
 
@@ -47,7 +48,7 @@ def test_production_with_all_it_needs() -> None:
     assert settings_with(**PRODUCTION, DEBUG="1").stdout.split() == ["False", "31536000"]
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "SIGNING_KEY"])
 def test_production_demands_its_secrets(name: str) -> None:
     process = settings_with(**{**PRODUCTION, name: ""})
     assert process.returncode != 0
@@ -61,6 +62,8 @@ def test_production_demands_its_secrets(name: str) -> None:
         ("RATING_PERIOD_MONTHS", "4"),
         ("NOTICE_WORKING_DAYS", "0"),
         ("NOTICE_WORKING_DAYS", "61"),
+        ("SIGNING_KEY", "secret"),
+        ("TRUSTED_KEYS", "ab,cd"),
     ],
 )
 def test_unknown_values_are_refused(name: str, value: str) -> None:
