@@ -5,14 +5,18 @@ Positions are places in ``scheme.grades``: 0 is the best, -1 is not rated.
 """
 
 from collections.abc import Mapping
+from datetime import date
 
 import numpy as np
 
 from ratings.rules.bands import thresholds
-from ratings.rules.columns import POINT, Bool, Int32, Int64
+from ratings.rules.columns import POINT, Bool, Int32, Int64, Signals
+from ratings.rules.document import Cap
+from ratings.rules.fields import sure
 from ratings.rules.indicators import GrowthIndicator
-from ratings.rules.outcomes import NO_GRADE, Outcomes
+from ratings.rules.outcomes import NO_GRADE
 from ratings.rules.peers import Peers, Whereabouts
+from ratings.rules.quantities import Quantities
 from ratings.rules.scheme import Reason, Scheme
 
 
@@ -72,32 +76,49 @@ def adjustment_faults(
     return faults
 
 
-def at_once_limits(scheme: Scheme, outcomes: Outcomes) -> Int64:
-    """Per row, the worst position that caps marked ``at_once`` demand; -1 where none strikes."""
-    limits = np.full(len(outcomes), NO_GRADE, dtype=np.int64)
-    for number, cap in enumerate(scheme.document.caps):
-        if cap.at_once and cap.limit is not None:
-            strikes = (outcomes.caps >> number & 1).astype(np.bool_)
-            limits = np.where(strikes, np.maximum(limits, scheme.positions[cap.limit]), limits)
+def at_once_limits(scheme: Scheme, signals: Signals, on: date) -> Int64:
+    """Per row, the worst position that caps marked ``at_once`` demand on a day; -1 for none.
+
+    The conditions are worked out from the facts alone, whether or not the pharmacy could be
+    rated today; ages count to ``on``. The signals are those of any period that contains it:
+    facts and states after a period's last day are not among its signals.
+    """
+    quantities = Quantities(signals, on=on)
+    limits = np.full(len(signals), NO_GRADE, dtype=np.int64)
+    for cap in scheme.document.caps:
+        if cap.at_once:
+            limit = scheme.positions[sure(cap.limit)]
+            limits = np.where(quantities.holds(cap.when), np.maximum(limits, limit), limits)
     return limits
 
 
-def at_once_limit(scheme: Scheme, outcomes: Outcomes, row: int = 0) -> int:
-    """:func:`at_once_limits` of one row."""
-    return int(at_once_limits(scheme, outcomes)[row])
+def at_once_limit(scheme: Scheme, signals: Signals, on: date, row: int = 0) -> tuple[int, Cap] | None:
+    """What :func:`at_once_limits` says of one row, with the first cap that demands it."""
+    limit = int(at_once_limits(scheme, signals, on)[row])
+    quantities = Quantities(signals, on=on)
+    for cap in scheme.document.caps:
+        if cap.at_once and scheme.positions[sure(cap.limit)] == limit and quantities.holds(cap.when)[row]:
+            return limit, cap
+    return None
 
 
-def withdrawals_at_once(scheme: Scheme, outcomes: Outcomes) -> Bool:
-    """Per row, whether it is not rated because of an eligibility rule marked ``at_once``."""
-    states = [place for place, rule in enumerate(scheme.document.eligibility, 1) if rule.at_once]
-    return np.isin(outcomes.state, states)
+def withdrawals_at_once(scheme: Scheme, signals: Signals, on: date) -> Int64:
+    """Per row, the number from 1 of the first ``at_once`` eligibility rule that holds on a day.
+
+    0 where none does; ``scheme.reasons[number - 1]`` tells why. Signals: :func:`at_once_limits`.
+    """
+    quantities = Quantities(signals, on=on)
+    found = np.zeros(len(signals), dtype=np.int64)
+    for number, rule in enumerate(scheme.document.eligibility, 1):
+        if rule.at_once:
+            found[(found == 0) & quantities.holds(rule.when)] = number
+    return found
 
 
-def withdrawn_at_once(scheme: Scheme, outcomes: Outcomes, row: int = 0) -> Reason | None:
-    """The ``at_once`` eligibility rule for which the row is not rated; None where there is none."""
-    if not withdrawals_at_once(scheme, outcomes)[row]:
-        return None
-    return scheme.reasons[int(outcomes.state[row]) - 1]
+def withdrawn_at_once(scheme: Scheme, signals: Signals, on: date, row: int = 0) -> Reason | None:
+    """Why the grade of one row is to be withdrawn on a day; None where it is not."""
+    number = int(withdrawals_at_once(scheme, signals, on)[row])
+    return scheme.reasons[number - 1] if number else None
 
 
 def near(scheme: Scheme, peers: Peers, score: Int64, district: Int32, chain: Bool, rated: Bool) -> Bool:

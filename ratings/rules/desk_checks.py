@@ -41,7 +41,7 @@ def check_review(document: SchemeDocument) -> Iterator[Finding]:
 
 
 def check_at_once(document: SchemeDocument) -> Iterator[Finding]:
-    """Rules that apply between periods rest only on what is known then, and can be told apart."""
+    """Rules that apply between periods rest only on what is known then."""
     for name in ("eligibility", "caps"):
         for number, rule in enumerate(getattr(document, name)):
             if not rule.at_once:
@@ -62,14 +62,3 @@ def check_at_once(document: SchemeDocument) -> Iterator[Finding]:
                 "期间即时生效（at_once）的封顶以导入的数值为上限，两次评价之间无从得知。",
                 "用 limit 写明等级，或删去 at_once。",
             )
-    # A pharmacy that is not rated is told the first reason that holds: behind another rule,
-    # one that withdraws at once would go unnoticed.
-    waiting = False
-    for number, rule in enumerate(document.eligibility):
-        if rule.at_once and waiting:
-            yield (
-                ("eligibility", number, "at_once"),
-                "期间即时生效（at_once）的情形写在其他情形之后，可能被前面的理由掩盖。",
-                "把期间即时生效的情形移到其他情形之前。",
-            )
-        waiting = waiting or not rule.at_once

@@ -1,6 +1,7 @@
 """Conditions worked out over columns."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class Quantities:
     signals: Signals
     #: quantity to values: what rating has reckoned so far ("score", "indicator.x" ...)
     known: dict[str, Int64] = field(default_factory=dict)
+    #: the day that ages count to; None: the period's last
+    on: date | None = None
 
     def of(self, leaf: Condition) -> tuple[Int64, Bool]:
         """Values of a comparison's quantity, and where there is one."""
@@ -47,7 +50,7 @@ class Quantities:
             if numbers is not None:
                 kept &= np.isin(column, numbers)
         if leaf.within_months is not None:
-            age = whole_months(events.decided_on, self.signals.period.last)
+            age = whole_months(events.decided_on, self.on or self.signals.period.last)
             kept &= age < leaf.within_months
         if leaf.quantity == "violation_amount":
             values = events.amount_fen[kept] * 10
