@@ -46,6 +46,12 @@ UNFOLD: dict[str, Any] = {
     "THEME": "light",
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "ratings.admin.dashboard.context",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "修改密码", "link": reverse_lazy("admin:password_change")},
+            {"title": "两步验证", "link": reverse_lazy("two_factor")},
+        ]
+    },
     "STYLES": [lambda request: static("creditsys/admin.css")],
     "SCRIPTS": [lambda request: static("creditsys/admin.js")],
     "COLORS": {

@@ -8,6 +8,7 @@ import contextlib
 import re
 import secrets
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -79,6 +80,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "import_export",
     "pgtrigger",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "ratings",
 ]
 
@@ -90,8 +95,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "ratings.admin.middleware.OnRecord",
+    "ratings.admin.middleware.SessionsEnd",
+    "ratings.admin.middleware.TwoFactor",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "creditsys.urls"
@@ -133,6 +143,43 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+
+
+def positive(name: str, default: int) -> int:
+    """A whole number above zero from the environment; ImproperlyConfigured for another."""
+    value = int(env.int(name, default=default))
+    if value < 1:
+        raise ImproperlyConfigured(f"{name} is {value}: use a whole number above 0.")
+    return value
+
+
+# Failed sign-ins lock a user name at the address that tried it, for a while.
+SIGN_IN_FAILURES = positive("SIGN_IN_FAILURES", 5)
+AXES_FAILURE_LIMIT = SIGN_IN_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=positive("SIGN_IN_LOCK_MINUTES", 15))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+# The lock ends when the page said that it would, however often somebody tries meanwhile.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "ratings.services.audit.client_address"
+AXES_LOCKOUT_CALLABLE = "ratings.admin.sign_in.locked_out"
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # sign-ins stand in our own audit record
+AXES_VERBOSE = False
+
+# A second factor (TOTP) for staff: demanded, or offered.
+REQUIRE_TWO_FACTOR = env.bool("REQUIRE_TWO_FACTOR", default=PRODUCTION)
+OTP_TOTP_ISSUER = "医保信用评价"
+
+# Sessions of staff end after idle minutes, at the latest after so many hours, and with the browser.
+SESSION_IDLE = timedelta(minutes=positive("SESSION_IDLE_MINUTES", 30))
+SESSION_LONGEST = timedelta(hours=positive("SESSION_MAX_HOURS", 12))
+SESSION_COOKIE_AGE = int(SESSION_LONGEST.total_seconds())
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
 # The admin speaks Chinese whatever the browser asks for, hence no LocaleMiddleware.
 LANGUAGE_CODE = "zh-hans"
@@ -158,6 +205,9 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 # Uploaded files are evidence: kept outside the web root, served only by views with rights.
 MEDIA_ROOT = Path(env.str("CREDITSYS_FILES_DIR", default=str(DATA_DIR / "files")))
 FILE_UPLOAD_PERMISSIONS = 0o600
+# The largest file of evidence, and whom the pages without login name for questions.
+EVIDENCE_MAX_MB = env.int("EVIDENCE_MAX_MB", default=10)
+DESK_CONTACT = env.str("DESK_CONTACT", default="")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # Jobs: Celery workers on Redis; without a broker, tasks run inline.

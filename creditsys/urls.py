@@ -1,10 +1,11 @@
 """Addresses of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/two-factor/", include("ratings.admin.sign_in_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,5 +1,27 @@
 """The regulator's admin: thin pages over services. Importing the modules registers them."""
 
-from ratings.admin import audit, facts, imports, registry, results, runs, schemes, staff
+from ratings.admin import (
+    audit,
+    facts,
+    imports,
+    registry,
+    results,
+    runs,
+    schemes,
+    sign_in,
+    staff,
+    two_factor,
+)
 
-__all__ = ["audit", "facts", "imports", "registry", "results", "runs", "schemes", "staff"]
+__all__ = [
+    "audit",
+    "facts",
+    "imports",
+    "registry",
+    "results",
+    "runs",
+    "schemes",
+    "sign_in",
+    "staff",
+    "two_factor",
+]

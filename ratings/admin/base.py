@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
@@ -12,6 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 
+from ratings.admin.on_record import refuse
+from ratings.admin.pages import admin_page
 from ratings.admin.paging import CappedPaginator
 from ratings.admin.scope import visible
 from ratings.services.errors import Refused
@@ -69,7 +70,7 @@ class ScopedAdmin(ModelAdmin):
         except (Refused, ValidationError) as refused:
             texts = refused.messages if isinstance(refused, ValidationError) else [str(refused)]
             for text in texts:
-                messages.error(request, f"未保存：{text}")
+                refuse(request, f"未保存：{text}")
             return HttpResponseRedirect(request.get_full_path())
 
     def render_change_form(
@@ -113,18 +114,9 @@ class ScopedAdmin(ModelAdmin):
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
         """A page of its own inside the admin's frame."""
-        request.current_app = self.admin_site.name
-        return TemplateResponse(
-            request,
-            template,
-            {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": title,
-                "list_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
-                **context,
-            },
-        )
+        list_url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        whole = {"opts": self.opts, "list_url": list_url, **context}
+        return admin_page(self.admin_site, request, template, title, **whole)
 
 
 class ReadOnlyAdmin(ScopedAdmin):

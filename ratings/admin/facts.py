@@ -23,6 +23,7 @@ from ratings.admin.filters import (
     StandingFilter,
 )
 from ratings.admin.grades import measure_titles
+from ratings.admin.on_record import refuse
 from ratings.admin.search import matching_pharmacies
 from ratings.models import (
     Complaint,
@@ -130,7 +131,7 @@ class FactAdmin(ExportAdmin, ScopedAdmin):
             try:
                 void_fact(fact, reason=reason, by=Actor.of(request))
             except Refused as refused:
-                messages.error(request, str(refused))
+                refuse(request, refused)
                 return back
             messages.success(request, "已作废。此前已完成的评价不变；今后截止的评价不再计入。")
             return back

@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
+from ratings.admin.on_record import note_refusal, refuse
 from ratings.admin.scope import districts_of, sees_whole_city
 from ratings.admin.uploads import (
     MAX_UPLOAD,
@@ -25,7 +26,7 @@ from ratings.admin.uploads import (
     waiting_upload,
 )
 from ratings.models import ImportBatch
-from ratings.services.audit import Actor
+from ratings.services.audit import Actor, record
 from ratings.services.imports import (
     ImportStopped,
     Kind,
@@ -175,13 +176,14 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             headers = headers_of(kind, upload)
         except ImportStopped as error:
             forget_upload(request, upload)
-            messages.error(request, str(error))
+            refuse(request, error)
             return HttpResponseRedirect(reverse("admin:ratings_importbatch_upload"))
         if request.method == "POST":
             try:
                 batch = self._check(request, kind, upload, [header.text for header in headers])
             except ImportStopped as error:
                 stopped = error
+                note_refusal(request, error)
             else:
                 forget_upload(request, upload)
                 return HttpResponseRedirect(show.change_url(batch))
@@ -300,7 +302,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 within=districts_of(request.user),
             )
         except ImportStopped as stopped:
-            messages.error(request, str(stopped))
+            refuse(request, stopped)
         else:
             messages.success(request, f"已入库：新增 {batch.added:,} 条，更新 {batch.changed:,} 条。")
         return HttpResponseRedirect(show.change_url(batch))
@@ -311,7 +313,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         try:
             drop_import(batch, by=Actor.of(request))
         except ImportStopped as stopped:
-            messages.error(request, str(stopped))
+            refuse(request, stopped)
         else:
             messages.success(request, "已放弃，没有写入任何数据。")
         return HttpResponseRedirect(show.change_url(batch))
@@ -322,8 +324,9 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         try:
             pieces = problems_csv(batch)
         except ImportStopped as stopped:
-            messages.error(request, str(stopped))
+            refuse(request, stopped)
             return HttpResponseRedirect(show.change_url(batch))
+        record("导出", batch, by=Actor.of(request), what="拒收明细", rows=batch.refused)
         answer = StreamingHttpResponse(pieces, content_type="text/csv")
         return _download(answer, f"拒收明细-{batch.pk}.csv")
 

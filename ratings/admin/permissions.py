@@ -24,6 +24,19 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
     "ratingrun": {"view": "查看", "add": "开始评价"},
     "rating": {"view": "查看"},
     "schemeversion": {"view": "查看", "add": "录入", "change": "启用"},
+    "ratingperiod": {
+        "view": "查看",
+        "review": "开始审核、逐项确认、审定",
+        "approve": "开始公示、退回、发布、归档、终止",
+    },
+    "reviewitem": {"view": "查看"},
+    "adjustment": {"view": "查看", "add": "提出", "decide": "审批"},
+    "objection": {"view": "查看", "add": "受理登记、代为撤回", "change": "办理并提出意见", "decide": "决定"},
+    "creditrepair": {"view": "查看", "add": "登记申请", "change": "受理并提出意见", "decide": "决定"},
+    "evidence": {"view": "查看"},
+    "noticelink": {"view": "查看", "add": "发放"},
+    "publication": {"view": "查看"},
+    "publishedgrade": {"view": "查看"},
     "auditevent": {"view": "查看"},
 }
 _PLACES: Final = {
@@ -37,6 +50,13 @@ def offered() -> QuerySet[Permission]:
     return Permission.objects.filter(content_type__app_label="ratings", codename__in=_PLACES).select_related(
         "content_type"
     )
+
+
+def label_of(permission: Permission) -> str:
+    """An offered permission in words: "违法违规：作废"."""
+    model, verb = _PLACES[permission.codename]
+    found = permission.content_type.model_class()
+    return f"{found._meta.verbose_name if found else model}：{MEANINGS[model][verb]}"
 
 
 class _InMenuOrder(forms.models.ModelChoiceIterator):
@@ -54,6 +74,4 @@ class PermissionChoice(forms.ModelMultipleChoiceField):
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
     def label_from_instance(self, obj: Permission) -> str:
-        model, verb = _PLACES[obj.codename]
-        found = obj.content_type.model_class()
-        return f"{found._meta.verbose_name if found else model}：{MEANINGS[model][verb]}"
+        return label_of(obj)

@@ -19,6 +19,7 @@ from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.filters import DistrictFilter, PeriodFilter
 from ratings.admin.grades import grade_names, run_scope
+from ratings.admin.on_record import note_refusal, refuse
 from ratings.admin.run_figures import distribution, peer_tables
 from ratings.admin.run_form import GIVEN, RunForm, missing_facts
 from ratings.admin.scope import districts_of, sees_whole_city
@@ -132,6 +133,7 @@ class RatingRunAdmin(ReadOnlyAdmin):
             )
         except (Refused, SignalsError) as refused:
             form.add_error(None, str(refused))
+            note_refusal(request, refused)
             return None
         names = grade_names(wanted["scheme"])
         found = [
@@ -164,7 +166,7 @@ class RatingRunAdmin(ReadOnlyAdmin):
                 actor.address,
             )
         except (Refused, SignalsError) as refused:
-            messages.error(request, str(refused))
+            refuse(request, refused)
             return HttpResponseRedirect(request.path)
         except OperationalError:
             messages.error(request, "任务队列连接不上，评价没有开始。请联系系统管理员检查 Redis。")
@@ -228,7 +230,7 @@ class RatingRunAdmin(ReadOnlyAdmin):
         try:
             result = replay(run)
         except (Refused, SignalsError) as refused:
-            messages.error(request, str(refused))
+            refuse(request, refused)
             return HttpResponseRedirect(show.change_url(run))
         record("重算核对", run, by=Actor.of(request), same=result.same)
         differences = show.table(

@@ -12,6 +12,7 @@ from unfold.enums import ActionVariant
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.grades import readable
+from ratings.admin.on_record import note_refusal, refuse
 from ratings.admin.scheme_page import scheme_page
 from ratings.admin.scope import sees_whole_city
 from ratings.models import RatingRun, SchemeVersion
@@ -84,6 +85,7 @@ class SchemeVersionAdmin(ReadOnlyAdmin):
                     problems = list(error.problems)
                 except Refused as refused:
                     refusal = str(refused)
+                    note_refusal(request, refused)
         return self.page(
             request,
             "ratings/admin/draft.html",
@@ -108,7 +110,7 @@ class SchemeVersionAdmin(ReadOnlyAdmin):
                 activate_scheme(scheme, by=Actor.of(request), reason=reason)
                 messages.success(request, "已启用。此版本从此不能更改。")
             except Refused as refused:
-                messages.error(request, str(refused))
+                refuse(request, refused)
             return back
         if scheme.in_force:
             messages.warning(request, "此版本已经启用。")

@@ -7,16 +7,21 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from ratings.admin.permissions import PermissionChoice, offered
+from ratings.admin.permissions import PermissionChoice, label_of, offered
+from ratings.admin.user_actions import SignInActions
 from ratings.models import District, StaffScope
 from ratings.services.audit import Actor, record
+from ratings.services.roles import ROLES
 
 _UNTOLD = {"password", "last_login"}
 
@@ -116,13 +121,22 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, SuperuserAdmin):  # type: ignore[misc]
-    """Users with their scope."""
+class UserAdmin(DjangoUserAdmin, SignInActions, SuperuserAdmin):  # type: ignore[misc]
+    """Users with their scope and how they sign in."""
 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "full_name", "scope_shown", "is_active", "is_staff", "is_superuser")
+    list_display = (
+        "username",
+        "full_name",
+        "roles_shown",
+        "scope_shown",
+        "second_factor",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+    )
     list_filter = ()
     search_help_text = "用户名、姓名或邮箱"
     filter_horizontal = ()
@@ -132,16 +146,23 @@ class UserAdmin(DjangoUserAdmin, SuperuserAdmin):  # type: ignore[misc]
         (None, {"fields": ("username", "password")}),
         ("个人信息", {"fields": ("first_name", "email")}),
         ("权限", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        ("日期", {"fields": ("last_login", "date_joined")}),
+        ("登录", {"fields": ("second_factor", "locks", "last_login", "date_joined")}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("second_factor", "locks", "last_login", "date_joined")
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2")}),)
 
     def get_inlines(self, request: HttpRequest, obj: Model | None) -> tuple[type, ...]:
         return (ScopeInline,) if obj else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("scope").prefetch_related("scope__districts")
+        devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(two_factor=Exists(devices))
+            .select_related("scope")
+            .prefetch_related("scope__districts", "groups")
+        )
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Sets a new password for somebody; that it was set goes on record, not the password."""
@@ -160,6 +181,10 @@ class UserAdmin(DjangoUserAdmin, SuperuserAdmin):  # type: ignore[misc]
     @display(description="姓名")
     def full_name(self, row: User) -> str:
         return f"{row.last_name}{row.first_name}" or "—"
+
+    @display(description="用户组")
+    def roles_shown(self, row: User) -> str:
+        return "、".join(group.name for group in row.groups.all()) or "—"
 
     @display(description="管辖范围")
     def scope_shown(self, row: User) -> str:
@@ -180,10 +205,31 @@ def scope_text(scope: StaffScope) -> str:
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):  # type: ignore[misc]
-    """Groups of permissions."""
+    """Groups of permissions. The shipped ones are seen only: migrations set them to their role."""
 
-    list_display = ("name",)
+    list_display = ("name", "origin")
     filter_horizontal = ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and getattr(obj, "name", "") not in ROLES
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or obj.name not in ROLES:
+            return super().get_fieldsets(request, obj)
+        note = "随系统提供，升级时重置；要改请另建用户组。"
+        return ((None, {"fields": ("name", "granted"), "description": note}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("granted",) if obj is not None else ()
+
+    @display(description="来源")
+    def origin(self, row: Group) -> str:
+        return "随系统提供" if row.name in ROLES else "自建"
+
+    @display(description="权限")
+    def granted(self, row: Group) -> SafeString:
+        labels = [(label_of(permission),) for permission in offered().filter(group=row)]
+        return format_html_join("", "<div>{}</div>", sorted(labels))
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any

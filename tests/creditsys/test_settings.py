@@ -36,7 +36,7 @@ def settings_with(**variables: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_variable_is_in_the_readme() -> None:
     code = (ROOT / "creditsys" / "settings.py").read_text()
-    used = set(re.findall(r'(?:env\.\w+|required)\(\s*"([A-Z_]+)"', code))
+    used = set(re.findall(r'(?:env\.\w+|required|positive)\(\s*"([A-Z_]+)"', code))
     table = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert len(used) > 10
     assert used - table == set()
@@ -64,6 +64,7 @@ def test_production_demands_its_secrets(name: str) -> None:
         ("NOTICE_WORKING_DAYS", "61"),
         ("SIGNING_KEY", "secret"),
         ("TRUSTED_KEYS", "ab,cd"),
+        ("SIGN_IN_FAILURES", "0"),
     ],
 )
 def test_unknown_values_are_refused(name: str, value: str) -> None:
