@@ -106,7 +106,14 @@ PERIOD_MOVES: Final = (
         ("公示期已满", "没有未办结的异议", "没有未决定的等级调整"),
     ),
     Move("reopen", "FINAL", "UNDER_REVIEW", "撤销审定", "approve_ratingperiod", (REASON,)),
-    Move("publish", "FINAL", "PUBLISHED", "发布", "approve_ratingperiod", ("不是审定的人",)),
+    Move(
+        "publish",
+        "FINAL",
+        "PUBLISHED",
+        "发布",
+        "approve_ratingperiod",
+        ("不是审定的人", "更晚的评价周期尚未发布"),
+    ),
     Move(
         "close",
         "PUBLISHED",
@@ -116,7 +123,14 @@ PERIOD_MOVES: Final = (
         ("以后的评价周期已发布", "没有未办结的异议、信用修复和等级调整"),
     ),
     *(
-        Move("abandon", source, "ABANDONED", "终止", "approve_ratingperiod", (REASON,))
+        Move(
+            "abandon",
+            source,
+            "ABANDONED",
+            "终止",
+            "approve_ratingperiod",
+            (REASON, "没有未办结的异议", "没有未决定的等级调整"),
+        )
         for source in ("COMPUTED", "UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL")
     ),
 )
@@ -207,4 +221,19 @@ def mermaid(states: Vocabulary, moves: Iterable[Move]) -> str:
         f"    {move.source} --> {move.target}: {move.title}（{HOLDERS[move.permission]}）" for move in rows
     ]
     lines += [f"    {state.id} --> [*]" for state in states if not moves_from(rows, state.id)]
+    return "\n".join(lines)
+
+
+def demands_table(states: Vocabulary, moves: Iterable[Move]) -> str:
+    """The table in Markdown: each move with its states, who may make it, and what must be true."""
+    rows = tuple(moves)
+    lines = ["| 步骤 | 由 | 至 | 谁 | 须满足 |", "|---|---|---|---|---|"]
+    for name in dict.fromkeys(move.name for move in rows):
+        same = [move for move in rows if move.name == name]
+        sources = "、".join(states[move.source].label for move in same)
+        move = same[0]
+        lines.append(
+            f"| {move.title} | {sources} | {states[move.target].label} | {HOLDERS[move.permission]} "
+            f"| {'；'.join(move.demands) or '—'} |"
+        )
     return "\n".join(lines)
