@@ -4,7 +4,7 @@ What was known at the cutoff is a filter on every table: recorded by then, not v
 then. A successor inherits its predecessors' facts (``lineage``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -54,13 +54,14 @@ def read_signals(
     *,
     measures: Iterable[str] = (),
     district: int | None = None,
-    pharmacy_id: int | None = None,
+    pharmacies: Collection[int] | None = None,
     settled: bool = False,
 ) -> Signals:
     """The signals of every pharmacy designated on the period's last day, as known at ``cutoff``.
 
     ``measures`` are the keys of imported values to read; ``district`` (GB/T 2260) or
-    ``pharmacy_id`` narrow the run. Writers wait while this reads, unless the cutoff is
+    ``pharmacies`` (ids) narrow the run. A period without months (``Period.day``) gives neither
+    payments nor months in service. Writers wait while this reads, unless the cutoff is
     ``settled``: that of a finished run, behind which the database lets nothing be recorded.
     """
     params: dict[str, Any] = {
@@ -70,14 +71,14 @@ def read_signals(
         "last": period.last,
         "base": period.previous_year.first,
         "district": district,
-        "pharmacy": pharmacy_id,
+        "pharmacies": None if pharmacies is None else list(pharmacies),
         "kinds": list(VIOLATION_KINDS.ids),
         "gravities": list(GRAVITIES.ids),
         "tracks": list(TRACKS.ids),
         "topics": list(COMPLAINT_TOPICS.ids),
         "statuses": list(SERVICE_STATUSES.ids),
     }
-    narrowed = district is not None or pharmacy_id is not None
+    narrowed = district is not None or pharmacies is not None
     with connection.cursor() as cursor:
         if not narrowed:
             # A nation's months are grouped in one hash table instead of spilling to disk.
@@ -132,8 +133,8 @@ def _stage(cursor: Any, params: dict[str, Any]) -> None:
     """
     cursor.execute("DROP TABLE IF EXISTS run_population, run_lineage")
     chosen = "AND (%(district)s::int IS NULL OR v.district_id = %(district)s)"
-    if params["pharmacy"] is not None:
-        chosen = "AND v.pharmacy_id = %(pharmacy)s"
+    if params["pharmacies"] is not None:
+        chosen = "AND v.pharmacy_id = ANY(%(pharmacies)s)"
     cursor.execute(
         f"""
         CREATE TEMPORARY TABLE run_population ON COMMIT DROP AS
@@ -208,6 +209,8 @@ def _subjects(fact: str, narrowed: bool) -> str:
 
 def _payments(ids: Int64, months: list[date], params: dict[str, Any], narrowed: bool) -> Int64:
     """The month matrix in fen; a successor's missing months are its predecessors'."""
+    if not months:
+        return np.empty((len(ids), 0), np.int64)
     # One live version a month at any cutoff, so max() only picks it, and stays a bigint.
     amounts = ",\n".join(
         f"coalesce(max(f.amount_fen) FILTER (WHERE f.month = DATE '{month}'), {MISSING})" for month in months
@@ -260,6 +263,8 @@ def _in_service(
     ids: Int64, months: list[date], designated_on: Int32, ended_on: Int32, params: dict[str, Any]
 ) -> Bool:
     """True where the pharmacy or its predecessor was designated and not suspended all month."""
+    if not months:
+        return np.empty((len(ids), 0), np.bool_)
     firsts = np.array([days(month) for month in months], np.int32)
     nexts = np.array([days(add_months(month, 1)) for month in months], np.int32)
     served = (designated_on[:, None] <= firsts) & (ended_on[:, None] >= nexts)

@@ -48,6 +48,11 @@ class Period:
             {12: f"{year}", 6: f"{year}H{number}", 3: f"{year}Q{number}"}.get(months, f"{year}-{number:02d}")
         )
 
+    @classmethod
+    def day(cls, day: date) -> "Period":
+        """A single day without months: what applies at once, between two periods, is read as of it."""
+        return cls(day.isoformat(), day + timedelta(days=1), 0)
+
     @property
     def last(self) -> date:
         """The last day; every age and tenure is reckoned to it."""

@@ -24,7 +24,7 @@ def explain_rating(rating: Rating) -> Explanation:
         Period.parse(run.period),
         run.cutoff,
         measures=required_measures(scheme),
-        pharmacy_id=rating.pharmacy_id,
+        pharmacies=[rating.pharmacy_id],
         settled=True,
     )
     if not len(signals):

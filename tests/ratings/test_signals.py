@@ -272,7 +272,7 @@ def compare(period: Period, district: int | None) -> None:
             measure = signals.measures[key]
             assert (int(measure.value[number]) if measure.present[number] else None) == value
         alone = read_signals(
-            period, CUTOFF, measures=["routine", "flag"], pharmacy_id=int(signals.pharmacy_id[number])
+            period, CUTOFF, measures=["routine", "flag"], pharmacies=[int(signals.pharmacy_id[number])]
         )
         assert alone.payments.tolist() == [row["payments"]]
         assert alone.in_service.tolist() == [row["in_service"]]
