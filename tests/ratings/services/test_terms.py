@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_used(settings: Settings, tmp_path: Path, text: st
     settings.TERMS_FILE = tmp_path / "own.toml"
     if text:
         settings.TERMS_FILE.write_text(text)
-    with pytest.raises(Refused, match="办理期限文件 own.toml 无法使用"):
+    with pytest.raises(Refused, match=r"办理期限文件 own\.toml 无法使用"):
         deadline("objection_answer", date(2025, 1, 1))
 
 
