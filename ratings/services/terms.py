@@ -45,7 +45,11 @@ def deadline(term_id: str, start: date) -> Deadline:
     a waiting time and ends on the day of the same number. ``known`` is False where it needed a
     calendar that is not announced yet.
     """
-    held = term(term_id, start)
+    return end_of(term(term_id, start), start)
+
+
+def end_of(held: Term, start: date) -> Deadline:
+    """The last day of a given term, as ``deadline`` reckons it: for one that is not that of ``start``."""
     if held.unit == "working_days":
         return add_working_days(start, held.length)
     if held.unit == "months":
