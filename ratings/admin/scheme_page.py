@@ -4,7 +4,7 @@ from typing import Any
 
 from ratings.admin import show
 from ratings.rules import Scheme
-from ratings.rules.document import ScoreBands
+from ratings.rules.document import Cap, Eligibility, Review, ScoreBands
 from ratings.rules.exact import ROUNDING_LABELS, decimal_text
 from ratings.rules.indicators import (
     Ageing,
@@ -24,6 +24,7 @@ _GROUPS = {"city": "全部药店", "district": "同区县药店", "district_and_
 _PEERS = {"none": "不与同组比较", "district": "减去同区县中位数", "city": "减去全部药店中位数"}
 _MISSING = {"points": "按规定分值计", "not_rated": "不予评级", "error": "停止评价，须先补齐"}
 _KEPT = {"skip": "不参与比较", "keep": "照常比较"}
+_WAYS = {"up": "只可调高", "down": "只可调低", "both": "可调高或调低"}
 _FROM = {"decided_on": "认定之日", "occurred_on": "行为发生之日"}
 
 
@@ -41,6 +42,7 @@ def scheme_page(scheme: Scheme) -> dict[str, Any]:
             _conditions("不予评级的情形", "不予评价", document.eligibility, scheme),
             _caps(scheme),
             _bands(scheme),
+            _adjustments(scheme),
         ],
     }
 
@@ -56,7 +58,15 @@ def _facts(scheme: Scheme) -> list[tuple[str, str]]:
         ("信用分", f"{low} 至 {high} 分，{_DIRECTIONS[score.direction]}（{score.clause}）"),
         ("基础分", base),
         ("取整", f"以 {show.points(score.step)} 分为单位，{ROUNDING_LABELS[score.rounding]}"),
+        ("逐件审核", _review(document.review)),
     ]
+
+
+def _review(review: Review) -> str:
+    return (
+        f"与上期相差 {review.changed_grades} 个等级及以上、距分数线 {show.points(review.near_points)} 分及以内、"
+        f"医保基金支付增幅达到 {percent_text(review.growth_percent)}的（{review.clause}）"
+    )
 
 
 def _grades(scheme: Scheme) -> dict[str, Any]:
@@ -201,14 +211,18 @@ def _measures(scheme: Scheme) -> dict[str, Any]:
 
 
 def _conditions(title: str, first: str, rules: Any, scheme: Scheme) -> dict[str, Any]:
-    rows = [(rule.title, describe(rule.when, scheme), rule.clause) for rule in rules]
+    rows = [(_timed(rule), describe(rule.when, scheme), rule.clause) for rule in rules]
     return show.table(title, (first, "条件", "条款"), rows)
+
+
+def _timed(rule: Eligibility | Cap) -> str:
+    return f"{rule.title}（期间即时生效）" if rule.at_once else rule.title
 
 
 def _caps(scheme: Scheme) -> dict[str, Any]:
     rows = [
         (
-            cap.title,
+            _timed(cap),
             describe(cap.when, scheme),
             f"最高 {cap.limit}" if cap.limit else f"以外部指标值 {cap.limit_measure} 为限",
             cap.clause,
@@ -216,6 +230,15 @@ def _caps(scheme: Scheme) -> dict[str, Any]:
         for cap in scheme.document.caps
     ]
     return show.table("等级限制（一票否决等）", ("名称", "条件", "限制", "条款"), rows)
+
+
+def _adjustments(scheme: Scheme) -> dict[str, Any]:
+    rows = [
+        (reason.title, _WAYS[reason.direction], f"{reason.steps} 个等级", reason.clause)
+        for reason in scheme.document.adjustments
+    ]
+    none = "" if rows else "本规则没有规定调整的事由，等级不得依规调整。"
+    return show.table("依规调整", ("事由", "方向", "至多", "条款"), rows, note=none)
 
 
 def _bands(scheme: Scheme) -> dict[str, Any]:

@@ -27,8 +27,13 @@ def test_shipped_schemes_are_readable(path: Path, city_clerk: Client) -> None:
     assert page.context["content"] is not None
     for wanted in ("等级的划分", "不予评级的情形", "原文（TOML）", scheme.sha256):
         assert wanted in text
-    for part in page.context["content"]["document"].indicators:
+    document = page.context["content"]["document"]
+    for part in (*document.indicators, *document.adjustments):
         assert part.title in text
+    timed = [rule for rule in (*document.eligibility, *document.caps) if rule.at_once]
+    assert text.count("（期间即时生效）") == len(timed)
+    assert ("本规则没有规定调整的事由" in text) == (not document.adjustments)
+    assert "逐件审核" in text
 
 
 def test_a_bad_document_is_told_by_place_clause_and_remedy(city_clerk: Client) -> None:
