@@ -1,0 +1,41 @@
+"""manage.py verify_audit: reckon the chain of the audit record again; exit status 1 on tampering."""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ratings.services.audit_chain import verify_audit
+
+
+def anchor(text: str) -> tuple[int, str]:
+    """A head written down earlier, NUMBER:SHA256. Raises ArgumentTypeError."""
+    form = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip().lower())
+    if form is None:
+        raise ArgumentTypeError(f"“{text}”无法识别：写作 序号:SHA-256，例如本命令上次打印的链头。")
+    return int(form[1]), form[2]
+
+
+class Command(BaseCommand):
+    help = "核验操作记录链：逐条重算指纹，找出被改动、删除、插入或调换的记录。"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--anchor",
+            action="append",
+            default=[],
+            type=anchor,
+            metavar="序号:SHA256",
+            help="以前抄存的链头，可写多个；没有它，看不出末尾整段被删或整条链被重算",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verdict = verify_audit(options["anchor"])
+        head = f"{verdict.number}:{verdict.sha256}" if verdict.number else "（还没有操作记录）"
+        if not verdict.intact:
+            for fault in verdict.faults:
+                self.stderr.write(str(fault))
+            raise CommandError(f"操作记录链不完整。现在的链头 {head}")
+        self.stdout.write(self.style.SUCCESS(f"操作记录链完整，共 {verdict.number:,} 条。"))
+        self.stdout.write(f"链头（请抄存在系统之外，下次以 --anchor 核对）：{head}")
