@@ -1,6 +1,6 @@
-"""Columns in and out of PostgreSQL by binary COPY: no Python object per value.
+"""Columns in and out of PostgreSQL by binary COPY, no Python object per value; and lines out by text COPY.
 
-Every column has a fixed width and no NULLs, so a row is a fixed run of bytes and whole
+In binary, every column has a fixed width and no NULLs, so a row is a fixed run of bytes and whole
 chunks of rows are numpy records (COPY's binary format: the row's number of fields, then
 each field's length and value, all big-endian).
 """
@@ -43,6 +43,16 @@ def read_columns(sql: str, params: Mapping[str, Any], columns: Mapping[str, str]
         name: np.concatenate(arrays) if arrays else np.empty(0, columns[name])
         for name, arrays in parts.items()
     }
+
+
+def read_lines(sql: str, params: Mapping[str, Any]) -> Iterator[bytes]:
+    """The result of ``sql`` as lines of COPY's text format, without their newlines, as they come in."""
+    statement = _operations().compose_sql(f"COPY ({sql}) TO STDOUT", params)
+    rest = b""
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for message in copy:
+            *whole, rest = (rest + bytes(message)).split(b"\n")
+            yield from whole
 
 
 def write_columns(
