@@ -6,6 +6,6 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("admin/two-factor/", include("ratings.admin.sign_in_urls")),
+    path("admin/", include("ratings.admin.sign_in_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from ratings.admin.on_record import note_refusal
 from ratings.admin.scope import sees_whole_city, visible
 from ratings.admin.show import day
 from ratings.models import District, FundPayment, Pharmacy, SchemeVersion, Violation
@@ -101,6 +102,7 @@ class RunForm(forms.Form):
 
     def __init__(self, request: HttpRequest, data: Any = None) -> None:
         super().__init__(data, initial={"period": request.GET.get("period")})
+        self.request = request
         self.fields["period"].choices = [  # type: ignore[attr-defined]
             (length, [(period.code, f"{period.label}（{period.code}）") for period in periods])
             for length, periods in ended_periods(earliest_fact(request), timezone.localdate())
@@ -140,6 +142,7 @@ class RunForm(forms.Form):
             check_run(period, scheme, cutoff)
         except Refused as refused:
             self.add_error(None, str(refused))
+            note_refusal(self.request, refused)
             return cleaned
         cleaned["cutoff"] = cutoff
         return cleaned

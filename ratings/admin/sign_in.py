@@ -4,11 +4,14 @@ from typing import Any
 
 from axes.signals import user_locked_out
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
 
 from ratings.admin.sessions import begin
 from ratings.services.audit import Actor, client_address, record
@@ -57,9 +60,19 @@ def _locked(request: HttpRequest, username: str, **_: Any) -> None:
         )
 
 
+@sensitive_post_parameters()
+def password_view(request: HttpRequest) -> HttpResponse:
+    """One's own new password, by the admin's page; that it was changed goes on record."""
+    with transaction.atomic():
+        answer = admin.site.password_change(request)
+        if request.method == "POST" and answer.status_code == 302:
+            record("修改密码", f"user:{request.user.pk}", by=Actor.of(request))
+    return answer
+
+
 def _counted(request: HttpRequest | None) -> bool:
     """django-axes has counted this failure: the name was not locked before."""
-    return hasattr(request, "axes_failures_since_start")
+    return getattr(request, "axes_failures_since_start", None) is not None
 
 
 def _minutes() -> int:

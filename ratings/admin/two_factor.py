@@ -128,9 +128,7 @@ def _manage(request: HttpRequest, user: Any) -> HttpResponse:
 
 
 def _show_codes(request: HttpRequest, codes: list[str], title: str) -> HttpResponse:
-    """The recovery codes; they are shown in this answer and never again."""
-    answer = admin_page(
+    """The recovery codes; they are shown in this answer and never again (the admin says no-store)."""
+    return admin_page(
         admin.site, request, "ratings/admin/recovery_codes.html", title, codes=codes, next=_next(request)
     )
-    answer["Cache-Control"] = "no-store"
-    return answer
