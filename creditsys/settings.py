@@ -226,6 +226,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "ratings.rate_due_periods",
         "schedule": crontab(hour=3, minute=0),
     },
+    "propose interim changes of published grades": {
+        "task": "ratings.find_interim",
+        "schedule": crontab(hour=4, minute=0),
+    },
 }
 # A run of a national set takes minutes; a task is given back only after this time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}

@@ -1,6 +1,8 @@
-"""Explaining a stored rating: reckoned again for one pharmacy with the peers of its run."""
+"""Explaining a stored rating or re-rating: reckoned again for one pharmacy with the peers of its run."""
 
-from ratings.models import Complaint, Fact, Rating, Violation
+from datetime import datetime
+
+from ratings.models import Complaint, Fact, Rating, Rerating, Violation
 from ratings.rules import rate, required_measures
 from ratings.rules.explain import explain
 from ratings.rules.explanation import Explanation
@@ -17,18 +19,37 @@ def explain_rating(rating: Rating) -> Explanation:
     Raises Refused when today's reckoning does not give what is stored, which means that the
     stored rating or the facts behind it were tampered with.
     """
+    name = f"评价批次 #{rating.run_id}"
+    return _explain(
+        rating, rating, rating.run.cutoff, name, f"请运行 manage.py replay {rating.run_id} 查明。"
+    )
+
+
+def explain_rerating(rerating: Rerating) -> Explanation:
+    """The same of one re-rating, from the facts as it knew them.
+
+    What applies at once is no part of it: ``reratings.reason_of`` tells that. Raises Refused as
+    explain_rating does.
+    """
+    name = f"复评 #{rerating.pk}"
+    return _explain(rerating, rerating.rating, rerating.cutoff, name, "请查明原因，重新复评。")
+
+
+def _explain(
+    stored: Rating | Rerating, rating: Rating, cutoff: datetime, name: str, remedy: str
+) -> Explanation:
     run = rating.run
     scheme = parsed(run.scheme)
     peers = stored_peers(run)
     signals = read_signals(
         Period.parse(run.period),
-        run.cutoff,
+        cutoff,
         measures=required_measures(scheme),
         pharmacies=[rating.pharmacy_id],
         settled=True,
     )
     if not len(signals):
-        raise Refused(f"按评价批次 #{run.pk} 的数据截止时间，查不到该药店的登记。")
+        raise Refused(f"按{name}的数据截止时间，查不到该药店的登记。")
     outcomes = rate(scheme, signals, peers)
     reckoned = (
         outcomes.state[0],
@@ -37,10 +58,8 @@ def explain_rating(rating: Rating) -> Explanation:
         outcomes.caps[0],
         outcomes.trace[0].tolist(),
     )
-    if reckoned != (rating.state, rating.score, rating.grade, rating.caps, rating.trace):
-        raise Refused(
-            f"药店 {rating.pharmacy.code} 在评价批次 #{run.pk} 中的结果与事实不符：请运行 manage.py replay {run.pk} 查明。"
-        )
+    if reckoned != (stored.state, stored.score, stored.grade, stored.caps, stored.trace):
+        raise Refused(f"药店 {rating.pharmacy.code} 在{name}中的结果与事实不符：{remedy}")
     violations = Violation.objects.filter(pk__in=signals.violations.fact_id.tolist())
     complaints = Complaint.objects.filter(pk__in=signals.complaints.fact_id.tolist())
     labels = {

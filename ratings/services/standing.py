@@ -77,11 +77,9 @@ def standings(ratings: Iterable[Rating]) -> dict[int, Standing]:
             reratings[adjustment.rating_id] = adjustment.rerating
     found = {}
     for rating in given:
-        adjustment, rerating = last.get(rating.pk), reratings.get(rating.pk)
-        position = adjustment.to_grade if adjustment else rating.grade
+        change, rerating = last.get(rating.pk), reratings.get(rating.pk)
+        position = change.to_grade if change else rating.grade
         score = rerating.score if rerating else rating.score
         reckoned = rerating.position if rerating else rating.grade
-        found[rating.pk] = Standing(
-            position, score if position >= 0 else None, adjustment, rerating, reckoned
-        )
+        found[rating.pk] = Standing(position, score if position >= 0 else None, change, rerating, reckoned)
     return found
