@@ -14,7 +14,7 @@ from ratings.models import AuditEvent
 from ratings.services.sign_in import locks_of
 
 pytestmark = pytest.mark.django_db
-PASSWORD = "Xk3-long-pass"  # noqa: S105 -- of the test
+PASSWORD = "Xk3-long-pass"
 LOGIN = "/admin/login/"
 
 
