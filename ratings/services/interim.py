@@ -127,7 +127,9 @@ def _propose(
         for rerating in reratings
     )
     stored = Adjustment.objects.filter(pk__in=[row.pk for row in made])
-    return list(stored.select_related("rating__pharmacy", "rating__run__scheme").order_by("rating__pharmacy__code"))
+    return list(
+        stored.select_related("rating__pharmacy", "rating__run__scheme").order_by("rating__pharmacy__code")
+    )
 
 
 def _adjustment(
