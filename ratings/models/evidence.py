@@ -1,6 +1,5 @@
 """Evidence files, and the links that tell pharmacies their results."""
 
-from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.db.models import Q
@@ -14,8 +13,8 @@ from ratings.models.runs import Rating
 
 
 def private_files() -> FileSystemStorage:
-    """Outside the web root; nothing here has an address of its own."""
-    return FileSystemStorage(location=settings.MEDIA_ROOT, base_url=None, file_permissions_mode=0o600)
+    """Under MEDIA_ROOT, which is outside the web root: no address of the site leads there."""
+    return FileSystemStorage(file_permissions_mode=0o600)
 
 
 class Evidence(models.Model):
