@@ -1,5 +1,6 @@
 """The permissions that a group can be given: those that open something in this admin, in Chinese."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django import forms
@@ -52,11 +53,20 @@ def offered() -> QuerySet[Permission]:
     )
 
 
-def label_of(permission: Permission) -> str:
-    """An offered permission in words: "违法违规：作废"."""
+def in_words(permissions: Iterable[Permission]) -> list[str]:
+    """Offered permissions in the order of the menu, a line for each model: "违法违规：查看、作废"."""
+    lines: dict[str, list[str]] = {}
+    for permission in sorted(permissions, key=lambda row: _ORDER[row.codename]):
+        name, may = _words(permission)
+        lines.setdefault(name, []).append(may)
+    return [f"{name}：{'、'.join(may)}" for name, may in lines.items()]
+
+
+def _words(permission: Permission) -> tuple[str, str]:
+    """What it is about, and what it lets people do."""
     model, verb = _PLACES[permission.codename]
     found = permission.content_type.model_class()
-    return f"{found._meta.verbose_name if found else model}：{MEANINGS[model][verb]}"
+    return str(found._meta.verbose_name if found else model), MEANINGS[model][verb]
 
 
 class _InMenuOrder(forms.models.ModelChoiceIterator):
@@ -74,4 +84,4 @@ class PermissionChoice(forms.ModelMultipleChoiceField):
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
     def label_from_instance(self, obj: Permission) -> str:
-        return label_of(obj)
+        return "：".join(_words(obj))

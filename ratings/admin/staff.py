@@ -17,7 +17,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from ratings.admin.permissions import PermissionChoice, label_of, offered
+from ratings.admin.permissions import PermissionChoice, in_words, offered
 from ratings.admin.user_actions import SignInActions
 from ratings.models import District, StaffScope
 from ratings.services.audit import Actor, record
@@ -228,8 +228,8 @@ class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):  # type: ignore[misc]
 
     @display(description="权限")
     def granted(self, row: Group) -> SafeString:
-        labels = [(label_of(permission),) for permission in offered().filter(group=row)]
-        return format_html_join("", "<div>{}</div>", sorted(labels))
+        lines = [(line,) for line in in_words(offered().filter(group=row))]
+        return format_html_join("", "<div>{}</div>", lines)
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any

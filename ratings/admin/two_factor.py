@@ -12,7 +12,7 @@ from django_otp import login as remember_device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from ratings.admin.on_record import note_refusal, refuse
+from ratings.admin.on_record import refuse
 from ratings.admin.pages import admin_page
 from ratings.admin.qr import qr_svg
 from ratings.services import two_factor
@@ -48,8 +48,7 @@ def code_view(request: HttpRequest) -> HttpResponse:
         try:
             device = two_factor.check_code(user, request.POST.get("code", ""), by=Actor.of(request))
         except Refused as refused:
-            fault = str(refused)
-            note_refusal(request, refused)
+            fault = str(refused)  # on record by the service
         else:
             _verified(request, device)
             record("通过两步验证", user, by=Actor.of(request), device=device.name)
@@ -82,8 +81,7 @@ def _enrol(request: HttpRequest, user: Any) -> HttpResponse:
                 user, request.POST.get("code", ""), by=Actor.of(request)
             )
         except Refused as refused:
-            fault = str(refused)
-            note_refusal(request, refused)
+            fault = str(refused)  # on record by the service
         else:
             _verified(request, device)
             return _show_codes(request, codes, "两步验证已启用")

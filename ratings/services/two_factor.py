@@ -135,12 +135,20 @@ def _try_code(device: Any, code: str, by: Actor) -> str:
     A wrong code counts for the throttle and goes on record, so nothing is raised in here.
     """
     locked = type(device).objects.select_for_update().get(pk=device.pk)
+    subject = f"user:{device.user_id}"
     allowed, why = locked.verify_is_allowed()
     if not allowed:
+        record("两步验证失败", subject, by=by, reason="输错次数过多，没有核对")
         return f"已连续输错 {locked.throttling_failure_count} 次。请在 {_clock(why)} 以后用新的验证码再试。"
     if locked.verify_token(_normal(code)):
         return ""
-    record("两步验证失败", f"user:{device.user_id}", by=by, failures=locked.throttling_failure_count)
+    record(
+        "两步验证失败",
+        subject,
+        by=by,
+        reason="验证码不正确或已用过",
+        failures=locked.throttling_failure_count,
+    )
     _, why = locked.verify_is_allowed()
     wait = f"请在 {_clock(why)} 以后用新的验证码再试" if why else "请用新的验证码再试"
     return f"验证码不正确或已用过。{wait}；屡次不对时，请核对手机的时间是否准确。"
