@@ -104,16 +104,16 @@ def write_publication(publication: Publication, out: BinaryIO) -> None:
         signature=bytes.fromhex(publication.signature),
         fingerprints=bytes(publication.fingerprints),
         columns=COLUMNS,
-        lines=ledger_lines(publication),
+        lines=ledger_lines(publication.first_seq, publication.last_seq),
     )
 
 
-def ledger_lines(publication: Publication) -> Iterator[bytes]:
-    """The canonical rows of a publication as they stand in the ledger now, in order."""
+def ledger_lines(first_seq: int, last_seq: int) -> Iterator[bytes]:
+    """The canonical rows of the ledger as they stand now, in order, without newlines."""
     return read_lines(
         f"SELECT {CANONICAL} FROM {PublishedGrade._meta.db_table}"
         " WHERE seq BETWEEN %(first)s AND %(last)s ORDER BY seq",
-        {"first": publication.first_seq, "last": publication.last_seq},
+        {"first": first_seq, "last": last_seq},
     )
 
 
