@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from ratings.models import Adjustment, CreditRepair, Objection, Rating, RatingPeriod, Rerating, ReviewItem
@@ -300,8 +301,9 @@ def _check_state(period: RatingPeriod, rating: Rating, cause: Cause) -> None:
     if period.state != "PUBLISHED":
         return
     newer = RatingPeriod.objects.filter(
+        Q(period_end__gt=period.period_end)
+        | Q(period_end=period.period_end, published_at__gt=period.published_at),
         state__in=("PUBLISHED", "CLOSED"),
-        published_at__gt=period.published_at,
         run__ratings__pharmacy_id=rating.pharmacy_id,
     ).first()
     if newer is not None:

@@ -49,7 +49,7 @@ def _explain(
         settled=True,
     )
     if not len(signals):
-        raise Refused(f"按{name}的数据截止时间，查不到该药店的登记。")
+        raise Refused(f"按{name} 的数据截止时间，查不到该药店的登记。")
     outcomes = rate(scheme, signals, peers)
     reckoned = (
         outcomes.state[0],
@@ -59,7 +59,7 @@ def _explain(
         outcomes.trace[0].tolist(),
     )
     if reckoned != (stored.state, stored.score, stored.grade, stored.caps, stored.trace):
-        raise Refused(f"药店 {rating.pharmacy.code} 在{name}中的结果与事实不符：{remedy}")
+        raise Refused(f"药店 {rating.pharmacy.code} 在{name} 中的结果与事实不符：{remedy}")
     violations = Violation.objects.filter(pk__in=signals.violations.fact_id.tolist())
     complaints = Complaint.objects.filter(pk__in=signals.complaints.fact_id.tolist())
     labels = {

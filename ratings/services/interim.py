@@ -83,7 +83,7 @@ def _public_grades() -> Columns:
                            WHERE o.rating_id = r.id AND o.state = 'PROPOSED') AS pending
             FROM ratings_ratingperiod p JOIN ratings_rating r ON r.run_id = p.run_id {STANDING_JOIN}
             WHERE p.state = 'PUBLISHED'
-            ORDER BY r.pharmacy_id, p.published_at DESC
+            ORDER BY r.pharmacy_id, p.period_end DESC, p.published_at DESC
         ) newest
         WHERE position >= 0 AND NOT pending ORDER BY pharmacy
         """,
