@@ -164,6 +164,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     def columns_view(self, request: HttpRequest, token: str) -> HttpResponse:
         """Shows the headers with the column that each seems to be; on POST the dry run."""
+        if not self.has_upload_permission(request):
+            raise PermissionDenied
         upload = waiting_upload(request, token)
         if upload is None:
             messages.warning(request, "上传的文件已不在（超过一天或已处理），请重新上传。")
