@@ -251,6 +251,8 @@ NOTICE_WORKING_DAYS = env.int("NOTICE_WORKING_DAYS", default=5)
 if not 1 <= NOTICE_WORKING_DAYS <= 60:
     raise ImproperlyConfigured(f"NOTICE_WORKING_DAYS is {NOTICE_WORKING_DAYS}: use 1 to 60.")
 TERMS_FILE = Path(env.str("TERMS_FILE", default=str(BASE_DIR / "ratings" / "rules" / "terms.toml")))
+# Where objections are taken in, as the public notice says it: office, address, telephone.
+OBJECTION_CONTACT = env.str("OBJECTION_CONTACT", default="")
 
 # Publications are signed with SIGNING_KEY (the seed of an Ed25519 key); the public keys of those
 # that signed before it are trusted too.
