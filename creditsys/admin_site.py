@@ -52,7 +52,7 @@ UNFOLD: dict[str, Any] = {
             {"title": "两步验证", "link": reverse_lazy("two_factor")},
         ]
     },
-    "STYLES": [lambda request: static("creditsys/admin.css")],
+    "STYLES": [lambda request: static("creditsys/marks.css"), lambda request: static("creditsys/admin.css")],
     "SCRIPTS": [lambda request: static("creditsys/admin.js")],
     "COLORS": {
         "primary": {
@@ -87,6 +87,23 @@ UNFOLD: dict[str, Any] = {
                     _entry("评价结果", "grade", "rating"),
                     _entry("评价批次", "calculate", "ratingrun"),
                     _entry("评价规则", "rule", "schemeversion"),
+                ],
+            },
+            {
+                "title": "办理",
+                "items": [
+                    _entry("评价周期", "event_repeat", "ratingperiod"),
+                    _entry("审核事项", "fact_check", "reviewitem"),
+                    _entry("等级调整", "swap_vert", "adjustment"),
+                    _entry("异议", "feedback", "objection"),
+                    _entry("信用修复", "healing", "creditrepair"),
+                ],
+            },
+            {
+                "title": "公布",
+                "items": [
+                    _entry("发布", "publish", "publication"),
+                    _entry("公布等级", "workspace_premium", "publishedgrade"),
                 ],
             },
             {

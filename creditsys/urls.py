@@ -8,4 +8,5 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", include("ratings.admin.sign_in_urls")),
     path("admin/", admin.site.urls),
+    path("", include("ratings.public.urls")),
 ]

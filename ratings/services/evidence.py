@@ -211,7 +211,7 @@ def open_evidence(evidence: Evidence) -> BinaryIO:
     and putting the look on record, is the caller's matter.
     """
     try:
-        with evidence.file.storage.open(evidence.file.name) as stored:
+        with evidence.file.storage.open(str(evidence.file.name)) as stored:
             content = stored.read()
     except FileNotFoundError:
         content = b""

@@ -1,0 +1,1 @@
+"""Pages without sign-in: public notice, and the one-time links of pharmacies."""

@@ -1,0 +1,355 @@
+"""The one-time link of a pharmacy: its result, why, its rights, and the form to object. No account.
+
+Opening takes a press of a button, so that programs that look at links in messages use none up.
+Whoever opens it is known from then on by a cookie that only this address gets. The address is
+itself the secret, which nobody who forges requests can know, so the forms need no CSRF token; with
+``no-referrer``, browsers would send none of what Django compares it with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from ratings.marks import grade_badge
+from ratings.models import Adjustment, Complaint, NoticeLink, Objection, RatingPeriod, Violation
+from ratings.rules.exact import decimal_text
+from ratings.rules.explanation import Explanation
+from ratings.rules.moves import OBJECTION_STATES
+from ratings.rules.periods import Period
+from ratings.services.audit import client_address
+from ratings.services.errors import Refused
+from ratings.services.explanations import explain_rating, explain_rerating
+from ratings.services.links import LinkClosed, find_link, open_link, visitor
+from ratings.services.objections import check_objection, receive_objection
+from ratings.services.schemes import parsed
+from ratings.services.standing import Standing, standing
+from ratings.services.steps import shown_day
+from ratings.services.terms import deadline, term
+
+#: Files that one objection may bring through a link.
+MAX_FILES: Final = 5
+_COOKIE: Final = "notice_link"
+_SALT: Final = "ratings.public.link"
+_HEADERS: Final = {
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+}
+#: What each page says whose link shows nothing: title, text.
+_CLOSED: Final = {
+    "unknown": ("没有这个链接", "地址可能没有复制完整。请对照短信或通知，把地址完整地重新打开一次。"),
+    "opened": (
+        "此链接已经打开过",
+        "为保护药店的信息，告知链接只能打开一次，之后只在当时的那台手机或电脑、那个浏览器里有效。"
+        "如果那不是您本人打开的，请立即告知我们；我们可以为您重新签发，旧链接随即作废。",
+    ),
+    "expired": (
+        "此链接已经失效",
+        "告知链接只在公示期内有效。公示结束后，等级将正式发布；对已发布的等级，仍可提出异议。",
+    ),
+    "revoked": ("此链接已被取代", "已为您的药店签发了新的链接，请使用最近收到的那一个。"),
+}
+_STATUS: Final = {"unknown": HTTPStatus.NOT_FOUND, "opened": HTTPStatus.FORBIDDEN}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What stands in the form: as typed, so that an error loses nothing but the chosen files."""
+
+    ground: str = ""
+    statement: str = ""
+    contact: str = ""
+    facts: Sequence[str] = field(default=())
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: HttpRequest, token: str) -> HttpResponse:
+    """The landing page with its button, then the result for the browser that pressed it."""
+    try:
+        link = find_link(token)
+        if request.method == "POST" and link.opened_at is None and _from_here(request):
+            link = open_link(token, address=client_address(request))
+            return _bind(_to_page(token), link, token)
+        if link.opened_at is None:
+            return _render(request, "landing", {"title": "信用评价结果告知"})
+        _check_bound(request, link)
+    except LinkClosed as closed:
+        return _closed(request, closed.kind)
+    if request.method == "POST":
+        return _to_page(token)
+    return _result(request, link, token)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def objection(request: HttpRequest, token: str) -> HttpResponse:
+    """Take in the objection of the browser that opened the link; any other is turned away unread."""
+    try:
+        link = find_link(token)
+        _check_bound(request, link)
+    except LinkClosed as closed:
+        return _closed(request, closed.kind)
+    if request.method != "POST" or not _from_here(request):
+        return _to_page(token)
+    if _size(request) > (MAX_FILES * settings.EVIDENCE_MAX_MB + 1) * 1024 * 1024:
+        told = f"上传的文件太大：最多 {MAX_FILES} 个，每个不超过 {settings.EVIDENCE_MAX_MB} MB。您填写的内容没有收到，请重新填写。"
+        return _result(request, link, token, error=told)
+    typed = Typed(
+        ground=request.POST.get("ground", ""),
+        statement=request.POST.get("statement", ""),
+        contact=request.POST.get("contact", ""),
+        facts=request.POST.getlist("facts"),
+    )
+    uploads = request.FILES.getlist("files")
+    try:
+        if len(uploads) > MAX_FILES:
+            raise Refused(f"最多上传 {MAX_FILES} 个文件，请合并后再传。")
+        receive_objection(
+            link.rating,
+            ground=typed.ground,
+            statement=typed.statement,
+            contact=typed.contact,
+            channel=Objection.Channel.LINK,
+            facts=_named_facts(typed.facts),
+            uploads=uploads,
+            by=visitor(link, client_address(request)),
+        )
+    except Refused as refused:
+        kept = "已填的文字保留在下面；文件需要重新选择。" if uploads else ""
+        return _result(request, link, token, typed=typed, error=f"没有提交成功：{refused}{kept}")
+    return _to_page(token, "#objections")
+
+
+def _from_here(request: HttpRequest) -> bool:
+    """False for what another site's page sends; browsers say so themselves."""
+    return request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
+
+
+def _size(request: HttpRequest) -> int:
+    """What the request says of its body, before any of it is read; no size is too large."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 2**62
+
+
+# The browser that opened the link
+
+
+def _bind(response: HttpResponse, link: NoticeLink, token: str) -> HttpResponse:
+    response.set_signed_cookie(
+        _COOKIE,
+        str(link.pk),
+        salt=_SALT,
+        path=reverse("public:link", args=(token,)),
+        expires=link.expires_at,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def _check_bound(request: HttpRequest, link: NoticeLink) -> None:
+    """Raises LinkClosed of kind "opened" for any browser but the one that opened this very link."""
+    try:
+        known = request.get_signed_cookie(_COOKIE, default="", salt=_SALT)
+    except signing.BadSignature:
+        known = ""
+    if link.opened_at is None or known != str(link.pk):
+        raise LinkClosed("opened", "此链接已经打开过。")
+
+
+# Pages
+
+
+def _render(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
+) -> HttpResponse:
+    shared = {"city": settings.CITY_NAME, "contact": settings.DESK_CONTACT}
+    response = render(request, f"ratings/public/link/{template}.html", {**shared, **context}, status=status)
+    return _guarded(response)
+
+
+def _guarded(response: HttpResponse) -> HttpResponse:
+    for name, value in _HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def _to_page(token: str, place: str = "") -> HttpResponse:
+    response = HttpResponseRedirect(reverse("public:link", args=(token,)) + place)
+    response.status_code = HTTPStatus.SEE_OTHER
+    return _guarded(response)
+
+
+def _closed(request: HttpRequest, kind: str) -> HttpResponse:
+    title, text = _CLOSED[kind]
+    status = _STATUS.get(kind, HTTPStatus.GONE)
+    return _render(request, "closed", {"title": title, "text": text}, status=status)
+
+
+def _result(
+    request: HttpRequest, link: NoticeLink, token: str, *, typed: Typed | None = None, error: str = ""
+) -> HttpResponse:
+    rating, today = link.rating, timezone.localdate()
+    period = rating.run.life
+    scheme = parsed(rating.run.scheme)
+    now = standing(rating)
+    explanation, problem = _explained(link, now)
+    names = [(grade.name, grade.label) for grade in scheme.grades]
+    context = {
+        "title": f"{rating.pharmacy.name}的信用评价结果",
+        "pharmacy": rating.pharmacy,
+        "district": rating.district.name,
+        "period": period,
+        "period_label": Period.parse(period.period).label,
+        "scheme": scheme.document.title,
+        "badge": grade_badge(now.position, names),
+        "score": decimal_text(now.score) if now.score is not None else "",
+        "explanation": explanation,
+        "problem": problem,
+        "changes": _changes(link, names),
+        "dates": (shown_day(period.notice_from), shown_day(period.notice_until))
+        if period.notice_from and period.notice_until
+        else None,
+        "rights": _rights(period, today),
+        "objections": [_told(row) for row in rating.objections.order_by("id")],
+        "form": _form(link, explanation, typed or Typed()),
+        "error": error,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    return _render(request, "result", {**context, "token": token}, status=status)
+
+
+def _explained(link: NoticeLink, now: Standing) -> tuple[Explanation | None, str]:
+    """Every point in Chinese; where the stored result cannot be confirmed, a remark instead."""
+    try:
+        if now.rerating is not None:
+            return explain_rerating(now.rerating), ""
+        return explain_rating(link.rating), ""
+    except Refused:
+        return None, "计算依据暂时无法显示，请与我们联系，我们会尽快核实并告知。"
+
+
+def _changes(link: NoticeLink, names: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Each approved change of the computed grade, with its clause and reason (the subject must be told)."""
+    rows = Adjustment.objects.filter(rating=link.rating, state=Adjustment.State.APPROVED)
+    return [
+        {
+            "day": shown_day(timezone.localdate(row.decided_at)),
+            "cause": row.get_cause_display(),
+            "before": grade_badge(row.from_grade, names),
+            "after": grade_badge(row.to_grade, names),
+            "same": row.from_grade == row.to_grade,
+            "clause": row.clause,
+            "text": row.text,
+        }
+        for row in rows.order_by("decided_at", "id")
+    ]
+
+
+def _rights(period: RatingPeriod, today: date) -> list[tuple[str, str, str]]:
+    """(right, what it means with its dates, legal basis), in the order in which they are used."""
+    answer, last = term("objection_answer", today), term("objection_last", today)
+    review, appeal = term("review_apply", today), term("reconsideration_apply", today)
+    until = f"{shown_day(period.notice_until)}（含当日）前" if period.notice_until else "公示期内"
+    due = deadline("objection_answer", today)
+    remark = "" if due.known else "，该年放假安排尚未公布，按周一至周五推算"
+    return [
+        (
+            "陈述、申辩和异议",
+            f"认为事实有误、文字有误、有遗漏、已过期限或列入错误的，可在 {until}用本页下方的表格提出，"
+            "也可到窗口提出。陈述申辩不会使评价变得更重。",
+            answer.source,
+        ),
+        (
+            "答复的时间",
+            f"我们在收到后 {_length(answer)}内答复（今天提出的，至 {shown_day(due.day)}{remark}）；"
+            f"情况复杂的可以延长，前后不超过 {_length(last)}。",
+            last.source,
+        ),
+        (
+            "复核",
+            f"异议未被采纳的，可在收到决定后 {_length(review)}内申请复核，由另外的人办理。",
+            review.source,
+        ),
+        (
+            "行政复议",
+            f"等级正式发布后，认为侵犯合法权益的，可以自知道之日起 {_length(appeal)}内依法申请行政复议。",
+            appeal.source,
+        ),
+    ]
+
+
+_UNITS: Final = {"working_days": "个工作日", "days": "日", "months": "个月"}
+
+
+def _length(held: Any) -> str:
+    return f"{held.length} {_UNITS[held.unit]}"
+
+
+def _told(row: Objection) -> dict[str, Any]:
+    """What the pharmacy may know of its objection: no names of staff, no proposals."""
+    decided = row.decided_at and shown_day(timezone.localdate(row.decided_at))
+    reviewed = row.reviewed_at and shown_day(timezone.localdate(row.reviewed_at))
+    return {
+        "number": row.pk,
+        "day": shown_day(timezone.localdate(row.received_at)),
+        "ground": row.get_ground_display(),
+        "statement": row.statement,
+        "files": [evidence.name for evidence in row.evidence.all()],
+        # a proposal is not decided yet, so it is still in hand
+        "state": "办理中" if row.state == "PROPOSED" else OBJECTION_STATES[row.state].label,
+        "due": shown_day(row.due_on) if row.is_open else "",
+        "decision": (decided, row.decision_text) if decided else None,
+        "review": (reviewed, row.review_text) if reviewed else None,
+    }
+
+
+def _form(link: NoticeLink, explanation: Explanation | None, typed: Typed) -> dict[str, Any]:
+    try:
+        check_objection(link.rating)
+        refusal = ""
+    except Refused as refused:
+        refusal = str(refused)
+    lines = [fact for part in explanation.indicators for fact in part.facts] if explanation else []
+    facts = {f"{fact.source}-{fact.fact_id}": fact.text for fact in lines}
+    return {
+        "refusal": refusal,
+        "grounds": Objection.Ground.choices,
+        "typed": typed,
+        "facts": [(value, text, value in typed.facts) for value, text in facts.items()],
+        "max_files": MAX_FILES,
+        "max_mb": settings.EVIDENCE_MAX_MB,
+    }
+
+
+def _named_facts(names: Sequence[str]) -> list[Violation | Complaint]:
+    """The facts that were ticked. Raises Refused for what the page did not offer."""
+    found: list[Violation | Complaint] = []
+    wanted: dict[str, set[int]] = {"violations": set(), "complaints": set()}
+    for name in names:
+        source, _dash, number = name.partition("-")
+        if source not in wanted or not number.isascii() or not number.isdecimal() or len(number) > 18:
+            raise Refused("所选的记录有误，请刷新页面后重新勾选。")
+        wanted[source].add(int(number))
+    found += Violation.objects.filter(pk__in=wanted["violations"])
+    found += Complaint.objects.filter(pk__in=wanted["complaints"])
+    if len(found) != len(wanted["violations"]) + len(wanted["complaints"]):
+        raise Refused("所选的记录有误，请刷新页面后重新勾选。")
+    return found
