@@ -21,6 +21,12 @@ DISTRICT_PATHS = {
     "rating": "district",
     "ratingrun": "district",
     "enterprise": "pharmacies__district",
+    "ratingperiod": "district",
+    "reviewitem": "rating__district",
+    "adjustment": "rating__district",
+    "objection": "rating__district",
+    "creditrepair": "violation__pharmacy__district",
+    "publishedgrade": "district",
 }
 
 

@@ -14,14 +14,23 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from ratings.models import (
+    Adjustment,
     AuditEvent,
+    CreditRepair,
     District,
     Enterprise,
+    Evidence,
     Fact,
     ImportBatch,
+    NoticeLink,
+    Objection,
     Pharmacy,
+    Publication,
+    PublishedGrade,
     Rating,
+    RatingPeriod,
     RatingRun,
+    ReviewItem,
     SchemeVersion,
     StaffScope,
 )
@@ -70,6 +79,18 @@ _NARROWED: dict[type[Model], Callable[[frozenset[int]], Any]] = {
     Rating: lambda districts: Q(district__in=districts),
     RatingRun: lambda districts: Q(district=None) | Q(district__in=districts),
     SchemeVersion: lambda _: Q(),
+    RatingPeriod: lambda districts: Q(district=None) | Q(district__in=districts),
+    ReviewItem: lambda districts: Q(rating__district__in=districts),
+    Adjustment: lambda districts: Q(rating__district__in=districts),
+    Objection: lambda districts: Q(rating__district__in=districts),
+    CreditRepair: lambda districts: Q(violation__pharmacy__district__in=districts),
+    Evidence: lambda districts: Q(adjustment__rating__district__in=districts)
+    | Q(objection__rating__district__in=districts)
+    | Q(repair__violation__pharmacy__district__in=districts),
+    NoticeLink: lambda districts: Q(rating__district__in=districts),
+    PublishedGrade: lambda districts: Q(district__in=districts),
+    # what was published, when and by whom is public
+    Publication: lambda _: Q(),
 }
 
 

@@ -1,0 +1,20 @@
+"""Legal days on lists and pages."""
+
+from datetime import date
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from ratings.admin import show
+
+
+def days_left(due_on: date | None, today: date | None = None) -> SafeString | str:
+    """How long until a day, as a remark: overdue stands out in words, not in colour alone."""
+    if due_on is None:
+        return "—"
+    left = (due_on - (today or timezone.localdate())).days
+    if left < 0:
+        return show.badge("bad", f"已逾期 {-left} 天")
+    if left == 0:
+        return show.badge("warn", "今日到期")
+    return show.badge("warn" if left <= 2 else "plain", f"还有 {left} 天")
