@@ -52,7 +52,11 @@ UNFOLD: dict[str, Any] = {
             {"title": "两步验证", "link": reverse_lazy("two_factor")},
         ]
     },
-    "STYLES": [lambda request: static("creditsys/marks.css"), lambda request: static("creditsys/admin.css")],
+    "STYLES": [
+        lambda request: static("creditsys/marks.css"),
+        lambda request: static("creditsys/admin.css"),
+        lambda request: static("creditsys/desk.css"),
+    ],
     "SCRIPTS": [lambda request: static("creditsys/admin.js")],
     "COLORS": {
         "primary": {

@@ -2,6 +2,7 @@
 
 from ratings.admin import (
     audit,
+    desk,
     facts,
     imports,
     registry,
@@ -15,6 +16,7 @@ from ratings.admin import (
 
 __all__ = [
     "audit",
+    "desk",
     "facts",
     "imports",
     "registry",

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from ratings.admin import show
+from ratings.admin.desk.work import work
 from ratings.admin.grades import run_scope
 from ratings.admin.imports import kind_title
 from ratings.admin.rating_filters import finished_runs, whole_city_first
@@ -23,6 +24,7 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     page["title"] = "工作台"
     page["scope"] = _scope(request)
     page["tasks"] = _tasks(request)
+    page["work"] = work(request)
     if user.has_perm("ratings.view_rating"):
         page["latest"] = _latest(request)
     if user.has_perm("ratings.view_pharmacy"):
@@ -89,6 +91,8 @@ def _tasks(request: HttpRequest) -> list[tuple[str, str]]:
         ("录入违法违规", "ratings_violation_add", "add_violation"),
         ("录入举报投诉", "ratings_complaint_add", "add_complaint"),
         ("开始评价", "ratings_ratingrun_start", "add_ratingrun"),
+        ("受理异议", "ratings_objection_receive", "add_objection"),
+        ("登记修复申请", "ratings_creditrepair_apply", "add_creditrepair"),
         ("查找药店", "ratings_pharmacy_changelist", "view_pharmacy"),
         ("评价结果", "ratings_rating_changelist", "view_rating"),
     )

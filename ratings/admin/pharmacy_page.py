@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ratings.admin import show
+from ratings.admin.desk.history import published_history
 from ratings.admin.grades import measure_titles, rating_badge, reason_not_rated, run_scope
 from ratings.admin.scope import visible
 from ratings.models import (
@@ -15,6 +16,7 @@ from ratings.models import (
     MeasureValue,
     Pharmacy,
     PharmacyVersion,
+    PublishedGrade,
     Rating,
     RatingRun,
     ServiceStatus,
@@ -28,6 +30,7 @@ _MONTHS = 24
 def pharmacy_page(request: HttpRequest, pharmacy: Pharmacy) -> list[dict[str, Any]]:
     """The tables, each only for those who may see that sort of record."""
     makers = (
+        (PublishedGrade, published_history),
         (Rating, _ratings),
         (Violation, _violations),
         (Complaint, _complaints),

@@ -11,6 +11,8 @@ from unfold.views import ChangeList
 
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
+from ratings.admin.desk.history import published_history
+from ratings.admin.desk.matters import rating_desk
 from ratings.admin.exports import ExportAdmin
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.grades import caps_struck, plain_grade, rating_badge, reason_not_rated, run_scope
@@ -132,6 +134,10 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
             reason=reason_not_rated(rating),
             explanation=explanation,
             problem=problem,
+            desk=rating_desk(request, rating),
+            table=published_history(request, pharmacy)
+            if request.user.has_perm("ratings.view_publishedgrade")
+            else None,
             neighbours=[
                 {
                     "url": show.change_url(other),

@@ -23,7 +23,7 @@ from ratings.admin.on_record import note_refusal, refuse
 from ratings.admin.run_figures import distribution, peer_tables
 from ratings.admin.run_form import GIVEN, RunForm, missing_facts
 from ratings.admin.scope import districts_of, sees_whole_city
-from ratings.models import Rating, RatingRun, SchemeVersion
+from ratings.models import Rating, RatingPeriod, RatingRun, SchemeVersion
 from ratings.rules import SignalsError
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
@@ -54,7 +54,7 @@ class RatingRunAdmin(ReadOnlyAdmin):
     search_fields = ("period", "scheme__key", "scheme__title")
     search_help_text = "评价周期（如 2025H1）或规则"
     actions_list = ("start",)
-    actions_detail = ("see_ratings", "repeat")
+    actions_detail = ("see_ratings", "repeat", "open_period")
     fieldsets = (
         (
             None,
@@ -223,6 +223,18 @@ class RatingRunAdmin(ReadOnlyAdmin):
             result=None,
             back=show.change_url(run),
         )
+
+    def has_open_period_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return request.user.has_perm("ratings.review_ratingperiod")
+
+    @action(description="建立评价周期", url_path="open", permissions=["open_period"], icon="event_available")
+    def open_period(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Goes where the procedure for this run begins, or to where it is."""
+        run = self.visible_or_404(request, object_id)
+        period = RatingPeriod.objects.filter(run=run).first()
+        if period is not None:
+            return HttpResponseRedirect(show.change_url(period))
+        return HttpResponseRedirect(reverse("admin:ratings_ratingperiod_open", args=(run.pk,)))
 
     def replay_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Reckons the run again from the facts, compares, and puts that on record."""
