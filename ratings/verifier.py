@@ -20,6 +20,7 @@ import os
 import re
 import sys
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -37,7 +38,7 @@ NAMED: Final = 20
 #: Longest line read, but for the fingerprints, whose length the signed statement gives.
 _LONGEST: Final = 1 << 20
 _HASH: Final = re.compile("[0-9a-f]{64}")
-_HEX: Final = re.compile(b"(?:[0-9a-f]{2})*")
+_HEX: Final = re.compile(b"[0-9a-f]*")
 _SEEN, _SUSPECT = 1, 2
 _TEXTS: Final = {
     "line": ("第 {line} 行过长、缺失或没有换行，文件不完整", "line {line} is too long, missing or cut off"),
@@ -201,11 +202,9 @@ def verify_file(
         if previous is not None and statement["previous"] != previous.hex():
             found.append(Fault("previous"))
         text = _line(source, 3, 16 * statement["rows"] + 1)
-        fingerprints = bytes.fromhex(text.decode()) if _HEX.fullmatch(text) else b""
-        if (len(fingerprints), sha256(fingerprints).hexdigest()) != (
-            8 * statement["rows"],
-            statement["fingerprints_sha256"],
-        ):
+        whole = len(text) == 16 * statement["rows"] and _HEX.fullmatch(text)
+        fingerprints = bytes.fromhex(text.decode()) if whole else b""
+        if not whole or sha256(fingerprints).hexdigest() != statement["fingerprints_sha256"]:
             raise _Stop(Fault("fingerprints"))
         if _line(source, 4) != "\t".join(statement["columns"]).encode():
             found.append(Fault("columns"))
@@ -307,11 +306,10 @@ def _row_faults(
 
 
 def _told(
-    irregular: Iterable[Fault], state: bytearray, order: Iterable[int], first: int, counts: dict[str, int]
+    irregular: Iterable[Fault], state: bytearray, order: Sequence[int], first: int, counts: dict[str, int]
 ) -> Iterator[Fault]:
     """What the lines that came out of turn were, now that all are seen."""
-    sequence = sorted(order)
-    moved = {first + at for at, good in zip(order, sequence, strict=True) if at != good}
+    moved = {first + at for at in _out_of_order(order)}
     both = state.count(_SEEN | _SUSPECT)  # a false line whose genuine row turned up as well was added
     counts["added"] = counts.get("added", 0) + both
     counts |= {"altered": state.count(_SUSPECT), "missing": state.count(0), "moved": len(moved)}
@@ -328,6 +326,24 @@ def _told(
         yield from faults[:NAMED]
         if not counts[kind]:
             del counts[kind]
+
+
+def _out_of_order(order: Sequence[int]) -> set[int]:
+    """The fewest that need be taken out so that the rest ascend (patience sorting)."""
+    tops: list[int] = []
+    piles = array("q")
+    for at in order:
+        pile = bisect_left(tops, at)
+        tops[pile : pile + 1] = [at]
+        piles.append(pile)
+    out: set[int] = set()
+    pile, before = len(tops) - 1, max(tops, default=0) + 1
+    for at, own in zip(reversed(order), reversed(piles), strict=True):
+        if own == pile and at < before:
+            pile, before = pile - 1, at
+        else:
+            out.add(at)
+    return out
 
 
 def _code(line: bytes, column: int) -> str:

@@ -84,6 +84,11 @@ def with_rows(data: bytes, change: Any) -> Verdict:
     return verified(b"".join(line + b"\n" for line in [*lines[:HEADER], *change(lines[HEADER:])]))
 
 
+def moved(lines: list[bytes], index: int, place: int) -> list[bytes]:
+    rest = lines[:index] + lines[index + 1 :]
+    return [*rest[:place], lines[index], *rest[place:]]
+
+
 # RFC 6962, as its reference implementation tests it.
 LEAVES = [
     "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
@@ -201,6 +206,15 @@ class TestRows:
         verdict = with_rows(FILE, swap)
         assert sorted(seqs(verdict, "moved")) == [99, 103]
         assert {fault.code for fault in verdict.faults} == {"P33060200099", "P33060200103"}
+
+    def test_one_row_moved_blames_no_other(self) -> None:
+        for index in range(7):
+            for place in range(7):
+                verdict = with_rows(FILE, lambda lines, index=index, place=place: moved(lines, index, place))
+                # two neighbours that change places: either may be the one that moved
+                assert verdict.counts == ({} if index == place else {"moved": 1})
+                if abs(index - place) > 1:
+                    assert seqs(verdict, "moved") == [98 + index]
 
     @pytest.mark.parametrize("place", [0, 3, 7])
     def test_duplicated(self, place: int) -> None:
