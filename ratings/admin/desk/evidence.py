@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
@@ -67,6 +66,9 @@ class EvidenceAdmin(ReadOnlyAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def list_address(self) -> str:
+        return reverse("admin:index")
+
     def download_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The file as it was sent, never shown inside a page; each download is on record."""
         row: Evidence = self.visible_or_404(request, pk)
@@ -84,16 +86,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
         return answer
 
     def _broken(self, request: HttpRequest, row: Evidence, text: str) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        return TemplateResponse(
-            request,
-            "ratings/admin/desk/broken.html",
-            {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": "证据材料无法下载",
-                "text": text,
-                "back": show.change_url(row.adjustment or row.objection or row.repair),
-            },
-            status=409,
-        )
+        back = show.change_url(row.adjustment or row.objection or row.repair)
+        answer = self.page(request, "ratings/admin/desk/broken.html", "证据材料无法下载", text=text, back=back)
+        answer.status_code = 409
+        return answer

@@ -42,6 +42,9 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def list_address(self) -> str:
+        return show.list_url(RatingPeriod)
+
     def _check(self, request: HttpRequest) -> None:
         if not request.user.has_perm("ratings.add_noticelink"):
             raise PermissionDenied("告知链接由经办员或审核员签发。")

@@ -117,6 +117,7 @@ class ProposingPages(ReadOnlyAdmin):
             f"提出等级调整：{rating.pharmacy.name}",
             form=form,
             faults=faults,
+            button="提出",
             limits=_limits(rating, allowed),
             why_not="" if choices else _why_not(rating),
             summary=rating_summary(rating),
