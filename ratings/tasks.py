@@ -9,6 +9,7 @@ from django.utils import timezone
 from ratings.models import District, Pharmacy, SchemeVersion
 from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, Actor
+from ratings.services.interim import find_interim as find_interim_changes
 from ratings.services.runs import RunInProgress, default_cutoff, start_run
 from ratings.services.schemes import scheme_in_force
 
@@ -56,3 +57,12 @@ def rate_due_periods() -> list[int]:
             continue
         runs.append(rate_period(period.code, scheme.pk, cutoff.isoformat(), None, SYSTEM.name))
     return [run for run in runs if run is not None]
+
+
+@shared_task(name="ratings.find_interim")
+def find_interim() -> list[int]:
+    """Propose interim changes of published grades; the ids of the new adjustments.
+
+    Run daily by beat; what is proposed already is left as it is. A person approves them.
+    """
+    return [adjustment.pk for adjustment in find_interim_changes(by=SYSTEM)]

@@ -321,6 +321,32 @@ def test_heir_of_two_generations_with_a_gap() -> None:
     assert signals.in_service[0].tolist() == [True] * 4 + [False] + [True] * 7
 
 
+def test_a_single_day_has_what_is_known_of_it_and_no_months() -> None:
+    shop = factories.pharmacy()
+    factories.payment(shop, date(2025, 3, 1))
+    factories.violation(shop, decided_on=date(2025, 6, 1))
+    factories.service_status(shop, status="SUSPENDED", occurred_on=date(2025, 6, 2))
+    for day, violations, status in (
+        (date(2025, 5, 31), 0, 0),
+        (date(2025, 6, 1), 1, 0),
+        (date(2025, 6, 2), 1, 1),
+    ):
+        signals = read_signals(Period.day(day), CUTOFF)
+        assert signals.payments.shape == signals.in_service.shape == (1, 0)
+        assert (len(signals.violations.owner), signals.status.tolist()) == (violations, [status])
+
+
+def test_several_pharmacies_are_read_as_each_alone() -> None:
+    shops = [factories.pharmacy() for _ in range(3)]
+    for shop in shops:
+        factories.violation(shop)
+    wanted = [shops[2].pk, shops[0].pk]
+    signals = read_signals(Period.parse("2025H1"), CUTOFF, pharmacies=wanted)
+    assert sorted(signals.pharmacy_id.tolist()) == sorted(wanted)
+    assert len(signals.violations.owner) == 2
+    assert len(read_signals(Period.parse("2025H1"), CUTOFF, pharmacies=[])) == 0
+
+
 def test_query_count_is_constant() -> None:
     factories.pharmacy()
     counts = []

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from ratings.models import RatingRun
+from ratings.models import Adjustment, RatingRun
 from ratings.rules.periods import Period
 from ratings.services.runs import default_cutoff
-from ratings.tasks import rate_due_periods
+from ratings.tasks import find_interim, rate_due_periods
 from tests import factories
+from tests.ratings.services.regrading import GOOD, city_in, convict
 from tests.ratings.services.test_runs import scheme_in_force, small_city
 
 
@@ -63,3 +64,14 @@ def test_a_period_missed_while_beat_was_down_is_made_up_for(
     monkeypatch.setattr(timezone, "now", lambda: now)
     rate_due_periods()
     assert sorted(RatingRun.objects.values_list("period", flat=True)) == ["2026-02", "2026-03"]
+
+
+@pytest.mark.django_db
+def test_interim_changes_are_proposed_daily_by_the_system_and_once(settings: Any) -> None:
+    assert "ratings.find_interim" in {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    shops, _period = city_in("PUBLISHED")
+    convict(shops[GOOD])
+    (made,) = find_interim.delay().get()
+    assert find_interim.delay().get() == []
+    row = Adjustment.objects.get()
+    assert (row.pk, row.proposed_by, row.state) == (made, "系统", "PROPOSED")

@@ -1,10 +1,15 @@
 """A small city whose ratings are on the desk, for tests of what changes single grades."""
 
+import threading
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.db import connections
+
 from ratings.models import Pharmacy, Rating, RatingPeriod, RatingRun, ServiceStatus, Violation
 from ratings.services.audit import Actor
+from ratings.services.errors import Refused
 from ratings.services.facts import record_fact
 from ratings.services.publication import publish_period
 from tests import desk
@@ -24,13 +29,20 @@ def enter(run: RatingRun, state: str) -> RatingPeriod:
     """The life of a run in ``state``; its grades are in the ledger where that state says so."""
     if state not in {"PUBLISHED", "CLOSED"}:
         return desk.life(run, state)
-    period = desk.life(run, "FINAL")
-    publish_period(period, by=APPROVER, at=desk.NOW)
-    RatingPeriod.objects.filter(pk=period.pk).update(
-        state="PUBLISHED", published_by=desk.APPROVER, published_at=desk.NOW
-    )
+    period = publish(desk.life(run, "FINAL"))
     if state == "CLOSED":
         RatingPeriod.objects.filter(pk=period.pk).update(state=state)
+    period.refresh_from_db()
+    return period
+
+
+def publish(period: RatingPeriod, at: datetime = desk.NOW) -> RatingPeriod:
+    """Publish a period under review or later, past its moves."""
+    desk.walk(period, "FINAL")
+    publish_period(period, by=APPROVER, at=at)
+    RatingPeriod.objects.filter(pk=period.pk).update(
+        state="PUBLISHED", published_by=desk.APPROVER, published_at=at
+    )
     period.refresh_from_db()
     return period
 
@@ -73,3 +85,26 @@ def end_agreement(shop: Pharmacy, on: date = date(2026, 2, 2), status: str = "TE
 def shanghai(day: date) -> datetime:
     """Noon of a day in Shanghai."""
     return datetime.fromisoformat(f"{day}T12:00:00+08:00")
+
+
+def at_the_same_moment(*acts: Callable[[], object]) -> list[str]:
+    """Run acts in threads of their own; "done" or the refusal of each, in order."""
+    told = [""] * len(acts)
+    ready = threading.Barrier(len(acts))
+
+    def run(place: int) -> None:
+        ready.wait(20)
+        try:
+            acts[place]()
+            told[place] = "done"
+        except Refused as refused:
+            told[place] = str(refused)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return told
