@@ -167,13 +167,13 @@ def add_evidence(subject: Subject, upload: Upload, *, by: Actor, at: datetime | 
     kind, content, name = _checked(upload)
     current = type(subject)._default_manager.select_for_update(no_key=True).get(pk=subject.pk)
     if not _is_open(current):
-        raise Refused(f"{current}已办结，不能再添加证据材料。")
+        raise Refused(f"{current} 已办结，不能再添加证据材料。")
     digest = hashlib.sha256(content).hexdigest()
     present = list(current.evidence.values_list("sha256", flat=True))
     if digest in present:
         raise Refused(f"文件“{name}”已经上传过。")
     if len(present) >= MAX_FILES:
-        raise Refused(f"{current}已有 {MAX_FILES} 个证据材料，不能再添加。请合并成一个 PDF。")
+        raise Refused(f"{current} 已有 {MAX_FILES} 个证据材料，不能再添加。请合并成一个 PDF。")
     storage = Evidence._meta.get_field("file").storage
     stored = storage.save(f"evidence/{uuid.uuid4().hex}{_ENDINGS[kind][0]}", ContentFile(content))
     transaction.on_commit(_Written(storage, stored).keep)

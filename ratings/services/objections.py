@@ -171,7 +171,7 @@ def add_facts(
     row = _locked(objection)
     if row.state != "OPEN":
         raise Refused(
-            f"{row}现为“{OBJECTION_STATES[row.state].label}”，办理中的才能增列所涉事实；可先退回办理。"
+            f"{row} 现为“{OBJECTION_STATES[row.state].label}”，办理中的才能增列所涉事实；可先退回办理。"
         )
     listed = _list_facts(row, facts)
     record("增列异议所涉事实", row, by=by, facts=listed)
@@ -187,10 +187,11 @@ def _list_facts(row: Objection, facts: Iterable[Violation | Complaint]) -> list[
             raise Refused(f"“{fact}”不是该药店的记录，不能列入异议。")
         if not fact.is_live:
             raise Refused(f"“{fact}”已经作废，无须列入异议；办理时选“事实已更正，复评”。")
-        kind = "violation" if isinstance(fact, Violation) else "complaint"
-        if ((fact.pk, None) if kind == "violation" else (None, fact.pk)) not in known:
-            ObjectionFact.objects.create(objection=row, **{kind: fact})
-            listed.append(f"{kind}:{fact.pk}")
+        pair = (fact.pk, None) if isinstance(fact, Violation) else (None, fact.pk)
+        if pair not in known:
+            known.add(pair)
+            ObjectionFact.objects.create(objection=row, violation_id=pair[0], complaint_id=pair[1])
+            listed.append(str(fact))
     return listed
 
 
@@ -206,13 +207,13 @@ def extend_objection(
     moment = at or timezone.now()
     reason = written(reason, "延长理由", 300)
     if row.state not in OPEN_STATES:
-        raise Refused(f"{row}已办结（{OBJECTION_STATES[row.state].label}），无须延长。")
+        raise Refused(f"{row} 已办结（{OBJECTION_STATES[row.state].label}），无须延长。")
     # A review has its own term, and its own extension.
     since = row.review_requested_at if row.state == "REVIEW_REQUESTED" else None
     if row.extended_at is not None and (since is None or row.extended_at >= since):
-        raise Refused(f"{row}已延长过一次，最迟须在 {shown_day(row.last_due_on)}办结，不能再延长。")
+        raise Refused(f"{row} 已延长过一次，最迟须在 {shown_day(row.last_due_on)}办结，不能再延长。")
     if local_day(moment) > row.due_on:
-        raise Refused(f"{row}的期限已于 {shown_day(row.due_on)}届满，届满后不能延长，请立即办结。")
+        raise Refused(f"{row} 的期限已于 {shown_day(row.due_on)}届满，届满后不能延长，请立即办结。")
     before = row.due_on
     row.extended_by, row.extended_at, row.extension_reason = by.name, moment, reason
     row.due_on = row.last_due_on
@@ -292,7 +293,7 @@ def decide_objection(objection: Objection, *, text: str, by: Actor, at: datetime
         raise Refused("异议须由提出处理意见以外的人决定。您提出了本件的处理意见，请交另一位审批员。")
     row.decision_text = written(text, "决定理由", _DECISION_LENGTH)
     if upheld:
-        reason = f"{row}成立：{row.proposed_text}"
+        reason = f"{row} 成立：{row.proposed_text}"
         row.decision_text += _carry_out(row, row.remedy, reason, Actor(row.proposed_by), by, at)
     row.decided_by, row.decided_at = by.name, at or timezone.now()
     row.save(update_fields=["state", "decided_by", "decided_at", "decision_text"])
@@ -343,7 +344,7 @@ def withdraw_objection(
 def review_until(objection: Objection) -> date:
     """The last day on which a review of a rejected objection can be asked for."""
     if objection.decided_at is None:
-        raise Refused(f"{objection}尚未决定，无从申请复核。")
+        raise Refused(f"{objection} 尚未决定，无从申请复核。")
     return deadline("review_apply", local_day(objection.decided_at)).day
 
 
@@ -406,7 +407,7 @@ def decide_review(
     if upheld:
         _check_remedy(row, remedy)
         row.remedy = remedy
-        reason = f"{row}复核成立：{row.review_text}"
+        reason = f"{row} 复核成立：{row.review_text}"
         row.review_text += _carry_out(row, remedy, reason, SYSTEM, by, at)
     row.reviewed_by, row.reviewed_at = by.name, at or timezone.now()
     row.save(update_fields=["state", "remedy", "review_text", "reviewed_by", "reviewed_at"])

@@ -168,9 +168,9 @@ def extend_repair(
     moment = at or timezone.now()
     reason = written(reason, "延长理由", 300)
     if row.decide_due_on is None or row.state not in ("ACCEPTED", "PROPOSED"):
-        raise Refused(f"{row}现为“{REPAIR_STATES[row.state].label}”，受理之后、决定之前才能延长期限。")
+        raise Refused(f"{row} 现为“{REPAIR_STATES[row.state].label}”，受理之后、决定之前才能延长期限。")
     if row.extended_at is not None:
-        raise Refused(f"{row}已延长过一次，须在 {shown_day(row.decide_due_on)}前决定，不能再延长。")
+        raise Refused(f"{row} 已延长过一次，须在 {shown_day(row.decide_due_on)}前决定，不能再延长。")
     if local_day(moment) > row.decide_due_on:
         raise Refused(f"决定期限已于 {shown_day(row.decide_due_on)}届满，届满后不能延长，请立即决定。")
     before, due = row.decide_due_on, deadline("repair_extension", row.decide_due_on)
@@ -284,7 +284,7 @@ def _carry_out(row: CreditRepair, by: Actor, at: datetime) -> str:
     told = rerate_in_favour(
         rating,
         cause=Adjustment.Cause.REPAIR,
-        text=f"{row}准予修复（{row.decision_no}）：{row.proposed_text}",
+        text=f"{row} 准予修复（{row.decision_no}）：{row.proposed_text}",
         clause=term("repair_decide", row.applied_on).source,
         proposer=Actor(row.proposed_by),
         by=by,
@@ -299,9 +299,9 @@ def reply_repair(repair: CreditRepair, *, on: date, by: Actor, at: datetime | No
     """Note on which day the applicant was answered."""
     row = _locked(repair)
     if row.state not in ("GRANTED", "REFUSED") or row.decided_at is None:
-        raise Refused(f"{row}现为“{REPAIR_STATES[row.state].label}”，决定之后才能登记答复。")
+        raise Refused(f"{row} 现为“{REPAIR_STATES[row.state].label}”，决定之后才能登记答复。")
     if row.replied_on is not None:
-        raise Refused(f"{row}已于 {shown_day(row.replied_on)}答复。")
+        raise Refused(f"{row} 已于 {shown_day(row.replied_on)}答复。")
     decided, today = local_day(row.decided_at), local_day(at)
     if not decided <= on <= today:
         raise Refused(f"答复日期须在决定日（{shown_day(decided)}）与今天（{shown_day(today)}）之间。")

@@ -29,7 +29,7 @@ def next_state(row: Moving, name: str, moves: tuple[Move, ...], states: Vocabula
         if move.name == name:
             return move.target
     told = f"此时可以：{_listed(move.title for move in possible)}。" if possible else "它已经办结。"
-    raise Refused(f"{row}现为“{states[row.state].label}”，不能{title}。{told}")
+    raise Refused(f"{row} 现为“{states[row.state].label}”，不能{title}。{told}")
 
 
 def _listed(titles: Iterable[str]) -> str:
