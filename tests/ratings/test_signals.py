@@ -331,7 +331,7 @@ def test_a_single_day_has_what_is_known_of_it_and_no_months() -> None:
         (date(2025, 6, 1), 1, 0),
         (date(2025, 6, 2), 1, 1),
     ):
-        signals = read_signals(Period.day(day), CUTOFF)
+        signals = read_signals(Period.day(day), factories.KNOWN)
         assert signals.payments.shape == signals.in_service.shape == (1, 0)
         assert (len(signals.violations.owner), signals.status.tolist()) == (violations, [status])
 
@@ -341,10 +341,10 @@ def test_several_pharmacies_are_read_as_each_alone() -> None:
     for shop in shops:
         factories.violation(shop)
     wanted = [shops[2].pk, shops[0].pk]
-    signals = read_signals(Period.parse("2025H1"), CUTOFF, pharmacies=wanted)
+    signals = read_signals(Period.parse("2025H1"), factories.KNOWN, pharmacies=wanted)
     assert sorted(signals.pharmacy_id.tolist()) == sorted(wanted)
     assert len(signals.violations.owner) == 2
-    assert len(read_signals(Period.parse("2025H1"), CUTOFF, pharmacies=[])) == 0
+    assert len(read_signals(Period.parse("2025H1"), factories.KNOWN, pharmacies=[])) == 0
 
 
 def test_query_count_is_constant() -> None:
