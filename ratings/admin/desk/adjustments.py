@@ -278,8 +278,10 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
         rules = readable(row.rating.run.scheme)
         titles = {}
         if rules is not None:
-            parts = (*rules.document.adjustments, *rules.document.caps, *rules.document.eligibility)
-            titles = {part.id: part.title for part in parts}
+            document = rules.document
+            titles = {cap.id: cap.title for cap in document.caps}
+            titles |= {rule.id: rule.title for rule in document.eligibility}
+            titles |= {reason.id: reason.title for reason in document.adjustments}
         reason = titles.get(row.reason_code, row.reason_code)
         return f"{row.get_cause_display()}：{reason}" if reason else row.get_cause_display()
 

@@ -86,7 +86,14 @@ class EvidenceAdmin(ReadOnlyAdmin):
         return answer
 
     def _broken(self, request: HttpRequest, row: Evidence, text: str) -> HttpResponse:
-        back = show.change_url(row.adjustment or row.objection or row.repair)
-        answer = self.page(request, "ratings/admin/desk/broken.html", "证据材料无法下载", text=text, back=back)
+        subject = next(each for each in (row.adjustment, row.objection, row.repair) if each is not None)
+        answer = self.page(
+            request,
+            "ratings/admin/desk/broken.html",
+            "证据材料无法下载",
+            opts=subject._meta,
+            text=text,
+            back=show.change_url(subject),
+        )
         answer.status_code = 409
         return answer

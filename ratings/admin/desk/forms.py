@@ -86,7 +86,7 @@ class FilesField(forms.FileField):
             **options,
         )
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         """Each of the files, checked as a single one is."""
         files = [file for file in data or [] if file is not None]
         if not files:

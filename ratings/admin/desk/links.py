@@ -68,6 +68,7 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
             request,
             "ratings/admin/desk/link.html",
             f"签发告知链接：{rating.pharmacy.name}",
+            opts=RatingPeriod._meta,
             address=address,
             faults=faults,
             last=last if not address else None,
@@ -107,6 +108,7 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
             request,
             "ratings/admin/desk/confirm.html",
             f"{district.name}：签发告知链接",
+            opts=RatingPeriod._meta,
             note="为该区县每家参评药店各签发一个一次性链接，导出为 CSV，由您发给药店。链接只在文件里出现这一次，"
             "系统只保存指纹；重新签发以后，以前的链接全部失效。",
             summary=[

@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from ratings.admin import show
 from ratings.admin.desk.acts import Act, DeskAdmin
-from ratings.admin.desk.clocks import days_left
+from ratings.admin.desk.clocks import Step, course, days_left
 from ratings.admin.desk.contact import ContactPages
 from ratings.admin.desk.evidence import evidence_act, evidence_rows
 from ratings.admin.desk.forms import choice, form_of, words
@@ -226,7 +226,7 @@ def _fact_row(fact: Any) -> tuple[SafeString, str, SafeString]:
 
 def _course(row: Objection) -> list[tuple[str, str, str, str]]:
     """What was done, in order: (time, act, who, words)."""
-    steps = [
+    steps: list[Step] = [
         (row.received_at, "收到", row.received_by, row.get_channel_display()),
         (row.extended_at, "延长期限", row.extended_by, row.extension_reason),
         (row.proposed_at, f"提出处理意见：{outcome_text(row)}", row.proposed_by, row.proposed_text),
@@ -238,11 +238,10 @@ def _course(row: Objection) -> list[tuple[str, str, str, str]]:
         # only the record of acts keeps why a proposal was sent back
         sent_back = AuditEvent.objects.filter(subject=f"objection:{row.pk}", action="退回异议")
         steps += [(event.at, "退回办理", event.actor, event.reason) for event in sent_back]
+    rows = course(steps)
     if row.state == "WITHDRAWN":
-        steps.append((row.decided_at, "撤回", "", row.decision_text))
-    done = sorted((step for step in steps if step[0]), key=lambda step: step[0])
-    undated = [step for step in steps if step[0] is None and step[1] == "撤回"]
-    return [(show.moment(at), what, who or "—", text or "—") for at, what, who, text in (*done, *undated)]
+        rows.append(("—", "撤回", "—", row.decision_text))
+    return rows
 
 
 # The acts, each made for one row

@@ -16,7 +16,7 @@ from unfold.enums import ActionVariant
 
 from ratings.admin import show
 from ratings.admin.desk.acts import Act, DeskAdmin, refusal_texts
-from ratings.admin.desk.clocks import days_left
+from ratings.admin.desk.clocks import Step, course, days_left
 from ratings.admin.desk.contact import ContactPages
 from ratings.admin.desk.evidence import evidence_act, evidence_rows
 from ratings.admin.desk.forms import FilesField, choice, day, form_of, line, row_chosen_by_typing, words
@@ -290,7 +290,7 @@ def _course(row: CreditRepair) -> list[tuple[str, str, str, str]]:
     """What was done, in order: (time, act, who, words)."""
     accepted = "不予受理" if row.state == "NOT_ACCEPTED" else "受理"
     outcome = dict(_OUTCOMES).get(row.proposed_outcome, "")
-    steps = [
+    steps: list[Step] = [
         (row.received_at, "收到申请", row.received_by, ""),
         (row.accepted_at, accepted, row.accepted_by, row.accept_text),
         (row.extended_at, "延长决定期限", row.extended_by, row.extension_reason),
@@ -301,8 +301,7 @@ def _course(row: CreditRepair) -> list[tuple[str, str, str, str]]:
         # only the record of acts keeps why a proposal was sent back
         sent_back = AuditEvent.objects.filter(subject=f"creditrepair:{row.pk}", action="退回信用修复")
         steps += [(event.at, "退回办理", event.actor, event.reason) for event in sent_back]
-    done = sorted((step for step in steps if step[0]), key=lambda step: step[0])
-    rows = [(show.moment(at), what, who or "—", text or "—") for at, what, who, text in done]
+    rows = course(steps)
     if row.state == "WITHDRAWN":
         rows.append(("—", "撤回", "—", row.decision_text))
     if row.replied_on:

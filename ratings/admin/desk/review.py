@@ -18,6 +18,7 @@ from ratings.admin import show
 from ratings.admin.desk.acts import Act, DeskAdmin, refusal_texts
 from ratings.admin.desk.comparison import comparison
 from ratings.admin.desk.forms import form_of, words
+from ratings.admin.desk.matters import beginnings, matters
 from ratings.admin.desk.standings import (
     OPEN_OBJECTION,
     beside,
@@ -116,11 +117,11 @@ class OpenMatterFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() == "objection":
-            rows = Objection.objects.filter(rating=OuterRef("rating"), state__in=OPEN_OBJECTION)
-            return queryset.filter(Exists(rows))
+            heard = Objection.objects.filter(rating=OuterRef("rating"), state__in=OPEN_OBJECTION)
+            return queryset.filter(Exists(heard))
         if self.value() == "adjustment":
-            rows = Adjustment.objects.filter(rating=OuterRef("rating"), state="PROPOSED")
-            return queryset.filter(Exists(rows))
+            proposed = Adjustment.objects.filter(rating=OuterRef("rating"), state="PROPOSED")
+            return queryset.filter(Exists(proposed))
         return queryset
 
 
@@ -160,7 +161,7 @@ class ReviewItemAdmin(DeskAdmin):
     list_filter = (ItemPeriodFilter, DistrictFilter, RemarkFilter, ConfirmedFilter, OpenMatterFilter)
     search_fields = ("rating__pharmacy__code",)
     search_help_text = "药店编码或名称"
-    actions = ("confirm_chosen",)
+    actions = ("confirm_chosen",)  # type: ignore[assignment]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ItemChangeList
@@ -243,6 +244,8 @@ class ReviewItemAdmin(DeskAdmin):
             confirmed=_confirmation(item),
             acts=self.shown_acts(request, item),
             next_url=self._next(request, item),
+            matters=matters(request, rating),
+            beginnings=beginnings(request, rating, item.period.state),
             **comparison(request, rating),
         )
 
