@@ -15,7 +15,7 @@ from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.exports import ExportAdmin
 from ratings.admin.scope import visible
-from ratings.models import AuditEvent
+from ratings.models import AuditEvent, AuditLink
 
 #: Actions offered for choice are those of so many latest events.
 _RECENT = 2000
@@ -47,8 +47,8 @@ class AuditEventAdmin(ExportAdmin, ReadOnlyAdmin):
     search_help_text = "经办人、对象或理由"
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("when", "actor", "action_shown", "subject_name", "reason", "address", "detail_text")
-    readonly_fields = ("when", "action_shown", "subject_name", "detail_text")
+    fields = ("when", "actor", "action_shown", "subject_name", "reason", "address", "detail_text", "link")
+    readonly_fields = ("when", "action_shown", "subject_name", "detail_text", "link")
     export_columns = (
         ("时间", lambda row: row.at),
         ("经办人", lambda row: row.actor),
@@ -76,3 +76,9 @@ class AuditEventAdmin(ExportAdmin, ReadOnlyAdmin):
         return format_html(
             '<pre class="cs-pre">{}</pre>', json.dumps(row.detail, ensure_ascii=False, indent=2)
         )
+
+    @display(description="链环")
+    def link(self, row: AuditEvent) -> str:
+        """The event's place in the audit chain; ``manage.py verify_audit`` tells whether it holds."""
+        link = AuditLink.objects.filter(event_id=row.pk).first()
+        return f"第 {link.number} 环，指纹 {link.sha256[:16]}…" if link else "不在链上"
