@@ -40,6 +40,7 @@ from ratings.services.objections import (
 )
 from ratings.services.standing import standing
 from tests import desk, factories
+from tests.ratings.services.lives import Result, run_of
 from tests.ratings.services.regrading import (
     APPROVER,
     AT,
@@ -58,7 +59,6 @@ from tests.ratings.services.regrading import (
     rating_of,
     shanghai,
 )
-from tests.ratings.services.lives import Result, run_of
 from tests.ratings.services.test_runs import rate_now
 from tests.ratings.services.uploads import PDF, picture, upload
 
@@ -96,7 +96,7 @@ class TestWhen:
         rating = rating_in("PUBLIC_NOTICE")
         last = datetime.fromisoformat("2026-02-11T23:59:59+08:00")
         assert check_objection(rating, at=last) == "NOTICE"
-        with pytest.raises(Refused, match="公示已于 2026年2月11日结束.*等级发布后"):
+        with pytest.raises(Refused, match=r"公示已于 2026年2月11日结束.*等级发布后"):
             receive(rating, at=last + timedelta(seconds=1))
         assert receive(rating, at=last).against == "NOTICE"
 
@@ -154,7 +154,7 @@ class TestReceiving:
         assert (row.due_on, row.last_due_on) == (date(2026, 2, 24), date(2026, 3, 16))
         assert (row.state, row.calendar_known, row.contact) == ("OPEN", True, "0575-88888888")
         assert [fact.violation for fact in row.facts.all()] == [penalty(rating)]
-        assert [file.size for file in row.evidence.all()][0] == len(PDF)
+        assert row.evidence.first().size == len(PDF)
         event = AuditEvent.objects.get(action="受理异议")
         assert (event.actor, event.detail["due_on"]) == (desk.CLERK, "2026-02-24")
         assert "contact" not in event.detail
@@ -196,7 +196,9 @@ class TestReceiving:
         rating = rating_in("PUBLIC_NOTICE")
         row = receive(rating)
         with pytest.raises(Refused, match="不是该药店的记录"):
-            add_facts(row, [factories.complaint(factories.pharmacy(recorded_at=AT), recorded_at=AT)], by=REVIEWER)
+            add_facts(
+                row, [factories.complaint(factories.pharmacy(recorded_at=AT), recorded_at=AT)], by=REVIEWER
+            )
         gone = void_fact(penalty(rating), reason="录错", by=REVIEWER)
         with pytest.raises(Refused, match="已经作废"):
             add_facts(row, [gone], by=REVIEWER)
@@ -228,7 +230,7 @@ class TestClocks:
         moment = shanghai(row.due_on)
         extended = extend_objection(row, reason="需调取监控", by=REVIEWER, at=moment)
         assert extended.due_on == row.last_due_on
-        with pytest.raises(Refused, match="已延长过一次.*不能再延长"):
+        with pytest.raises(Refused, match=r"已延长过一次.*不能再延长"):
             extend_objection(row, reason="仍需时间", by=REVIEWER, at=moment)
         assert AuditEvent.objects.get(action="延长异议期限").detail["before"] == str(row.due_on)
 
@@ -245,7 +247,7 @@ class TestClocks:
         row = rejected(rating_in("PUBLISHED"))
         until = review_until(row)
         assert until == date(2026, 2, 26)  # ten working days after 5 February
-        with pytest.raises(Refused, match="申请复核的期限已于 2026年2月26日届满.*行政复议"):
+        with pytest.raises(Refused, match=r"申请复核的期限已于 2026年2月26日届满.*行政复议"):
             request_review(row, statement="不服", by=CLERK, at=shanghai(until + timedelta(days=1)))
         row = request_review(row, statement="不服", by=CLERK, at=shanghai(until))
         assert (row.due_on, row.last_due_on) == (date(2026, 3, 4), date(2026, 3, 25))
@@ -393,7 +395,7 @@ class TestDeciding:
         rating = rating_in("PUBLIC_NOTICE")
         row = proposed(rating)
         propose_adjustment(rating, reason_code="self_report", to_grade=C - 1, text="主动", by=OTHER, at=AT)
-        with pytest.raises(Refused, match="待审批的等级调整.*审批丁 提出.*再作本决定"):
+        with pytest.raises(Refused, match=r"待审批的等级调整.*审批丁 提出.*再作本决定"):
             decide_objection(row, text="同意", by=APPROVER, at=AT)
         row.refresh_from_db()
         assert (row.state, penalty(rating).is_live) == ("PROPOSED", True)
@@ -437,7 +439,7 @@ class TestDeciding:
         add_facts(row, [penalty(rating)], by=REVIEWER)
         propose_outcome(row, outcome="UPHELD", remedy="VOID_FACTS", text="属实", by=REVIEWER, at=AT)
         more = factories.complaint(rating.pharmacy, recorded_at=AT)
-        with pytest.raises(Refused, match="现为“待决定”.*先退回"):
+        with pytest.raises(Refused, match=r"现为“待决定”.*先退回"):
             add_facts(row, [more], by=REVIEWER)
         return_objection(row, text="还有一件投诉", by=APPROVER)
         add_facts(row, [more], by=REVIEWER)
