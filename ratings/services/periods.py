@@ -53,9 +53,7 @@ def open_period(run: RatingRun, *, by: Actor, at: datetime | None = None) -> Rat
     Raises Refused for an unfinished run, one that has had its life, and where another live
     period covers the same pharmacies or a later one has been published to them.
     """
-    with connection.cursor() as cursor:
-        # A city and a district are different rows: no unique index keeps them apart.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('ratings.period', 0))")
+    _one_at_a_time()
     check_open(run)
     period = RatingPeriod.objects.create(
         run=run,
@@ -67,6 +65,15 @@ def open_period(run: RatingRun, *, by: Actor, at: datetime | None = None) -> Rat
     )
     record("建立评价周期", period, by=by, run=run.pk, period=run.period, district=run.district_id)
     return period
+
+
+def _one_at_a_time() -> None:
+    """Opening and publishing wait for each other: what they check lies in rows that do not meet.
+
+    A city and its district are different rows, and so are two periods of the same pharmacies.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('ratings.period', 0))")
 
 
 def check_open(run: RatingRun) -> None:
@@ -241,6 +248,8 @@ def move(
     """
     at = at or timezone.now()
     reason = reason.strip()
+    if name == "publish":
+        _one_at_a_time()
     locked = (
         RatingPeriod.objects.select_for_update(no_key=True, of=("self",))
         .select_related("district", "run__scheme")

@@ -430,6 +430,17 @@ class TestTwoAtOnce:
         assert told[0] == ""
         assert "范围与本批次重叠" in told[1]
 
+    def test_an_earlier_period_is_never_published_last(self, run: RatingRun, shop: Pharmacy) -> None:
+        earlier = desk.life(run_of(run.scheme, Result(shop, 0), period="2025H1"), "FINAL")
+        later = desk.life(run, "FINAL")
+        told = self.both(
+            lambda: move(later, "publish", by=APPROVER, at=AFTER),
+            lambda: move(earlier, "publish", by=SECOND, at=AFTER),
+        )
+        assert told[0] == ""
+        assert told[1] == "" or "更晚的2025年下半年（全市）已发布" in told[1]
+        assert PublishedGrade.objects.latest("seq").period == "2025H2"
+
     def test_a_period_is_settled_or_a_proposal_made(self, run: RatingRun) -> None:
         period = desk.life(run, "PUBLIC_NOTICE")
         rating = run.ratings.get()
