@@ -3,25 +3,33 @@
 import secrets
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from ratings.demo import load
-from ratings.demo.measures import PERIODS
+from ratings.demo import desk, load
 from ratings.models import RatingRun, StaffScope
 from ratings.rules import SchemeError, shipped_schemes
 from ratings.rules.periods import Period
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
+from ratings.services.roles import APPROVER, CLERK, INSPECTOR, REVIEWER
 from ratings.services.runs import default_cutoff, start_run
 from ratings.services.schemes import activate_scheme, scheme_in_force, store_scheme
 
-USERNAME = "regulator"
+#: Who may look around: user name to (name, group); without a group, a superuser.
+USERS: Final = {
+    "regulator": ("演示管理员", ""),
+    "clerk": ("演示经办员", CLERK),
+    "reviewer": ("演示审核员", REVIEWER),
+    "approver": ("演示审批员", APPROVER),
+    "inspector": ("演示纪检监督员", INSPECTOR),
+}
 _ACTOR = Actor("manage.py demo")
 
 
@@ -41,14 +49,15 @@ class Command(BaseCommand):
             activate_shipped_schemes()
             built = _build(quiet)
             runs = _rate(quiet)
+            password = ensure_users(settings.DATA_DIR / "demo_password")
+            _furnish(runs, quiet)
         except (load.ForeignDatabase, Refused, SchemeError) as error:
             raise CommandError(str(error)) from error
-        password = ensure_regulator(settings.DATA_DIR / "demo_password")
         self.stdout.write(
             f"{settings.CITY_NAME}演示数据{'已生成' if built else '已在库中'}（全部为生成的数据，非真实药店）"
         )
         self.stdout.write(_table(runs))
-        self.stdout.write(f"演示监管员：用户名 {USERNAME}　密码 {password}")
+        self.stdout.write(_users_table(password))
 
 
 def activate_shipped_schemes() -> None:
@@ -70,7 +79,7 @@ def _build(quiet: bool) -> bool:
 
 def _rate(quiet: bool) -> list[RatingRun]:
     runs: list[RatingRun] = []
-    with tqdm(PERIODS, unit="期", disable=quiet, leave=False) as bar:
+    with tqdm(desk.PERIODS, unit="期", disable=quiet, leave=False) as bar:
         for code in bar:
             period = Period.parse(code)
             bar.set_description(f"评价{period.label}")
@@ -79,21 +88,41 @@ def _rate(quiet: bool) -> list[RatingRun]:
     return runs
 
 
-def ensure_regulator(password_file: Path) -> str:
-    """The demo regulator's password: made once, kept for its owner's eyes only."""
+def _furnish(runs: list[RatingRun], quiet: bool) -> None:
+    with tqdm(total=len(desk.PERIODS) + 1, unit="步", disable=quiet, leave=False) as bar:
+
+        def show(step: str) -> None:
+            bar.set_description(f"办理 {step}")
+            bar.update()
+
+        desk.furnish(runs, show)
+
+
+def ensure_users(password_file: Path) -> str:
+    """The demo users' password, the same for all: made once, kept for its owner's eyes only."""
     if not password_file.exists():
         password_file.parent.mkdir(parents=True, exist_ok=True)
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(12))
     password = password_file.read_text()
-    user, _ = get_user_model().objects.get_or_create(
-        username=USERNAME, defaults={"is_staff": True, "is_superuser": True, "first_name": "演示监管员"}
-    )
-    if not user.check_password(password):
-        user.set_password(password)
-        user.save()
-    StaffScope.objects.get_or_create(user=user, defaults={"whole_city": True})
+    for username, (name, group) in USERS.items():
+        user, _ = get_user_model().objects.get_or_create(
+            username=username,
+            defaults={"is_staff": True, "is_superuser": not group, "first_name": name},
+        )
+        if not user.check_password(password):
+            user.set_password(password)
+            user.save()
+        if group:
+            user.groups.set([Group.objects.get(name=group)])
+        StaffScope.objects.get_or_create(user=user, defaults={"whole_city": True})
     return password
+
+
+def _users_table(password: str) -> str:
+    """Who may sign in, a line a user."""
+    lines = [f"  {username:<10} {name}" for username, (name, _) in USERS.items()]
+    return "\n".join([f"演示用户（密码都是 {password}）：", *lines])
 
 
 def _table(runs: list[RatingRun]) -> str:

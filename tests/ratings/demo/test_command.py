@@ -6,14 +6,28 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from ratings.demo import is_demo
+from ratings.demo import desk, is_demo
 from ratings.demo.load import STEPS, ForeignDatabase, ensure_city
-from ratings.demo.measures import PERIODS
-from ratings.models import District, Pharmacy, RatingRun, SchemeVersion
+from ratings.management.commands.demo import USERS
+from ratings.models import (
+    Adjustment,
+    CreditRepair,
+    District,
+    Objection,
+    Pharmacy,
+    Publication,
+    RatingPeriod,
+    RatingRun,
+    SchemeVersion,
+)
+from ratings.published import current_page
+from ratings.services.objections import overdue
 
 
 @pytest.mark.django_db
@@ -48,24 +62,56 @@ def test_a_database_with_other_users_is_left_alone() -> None:
     assert not SchemeVersion.objects.exists()
 
 
-@pytest.mark.django_db
-def test_the_command_shows_what_a_newcomer_needs(tmp_path: Path, settings: Settings) -> None:
+@pytest.fixture
+def told(db: None, tmp_path: Path, settings: Settings) -> list[str]:
+    """What the command says when it runs first, and when it runs again."""
     settings.DATA_DIR = tmp_path / "run"
-    first, second = StringIO(), StringIO()
-    call_command("demo", no_progress=True, stdout=first)
-    call_command("demo", no_progress=True, stdout=second)
-    kept = tmp_path / "run" / "demo_password"
+    settings.MEDIA_ROOT = tmp_path / "files"
+    said = []
+    for _ in range(2):
+        out = StringIO()
+        call_command("demo", no_progress=True, stdout=out)
+        said.append(out.getvalue())
+    return said
+
+
+def test_a_newcomer_finds_a_city_and_its_desk(told: list[str], settings: Settings) -> None:
+    """One test, because the city and its past take half a minute."""
+    kept = settings.DATA_DIR / "demo_password"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    password = kept.read_text()
-    for shown in (first.getvalue(), second.getvalue()):
-        assert password in shown
-        assert all(code in shown for code in PERIODS)
+    for shown in told:
+        assert kept.read_text() in shown
+        assert all(code in shown for code in desk.PERIODS)
+        assert all(username in shown for username in USERS)
         assert "非真实药店" in shown
-    user = authenticate(username="regulator", password=password)
-    assert user is not None
-    assert user.is_staff
-    assert user.scope.whole_city
-    assert RatingRun.objects.count() == len(PERIODS)
+    users = {user.username: user for user in get_user_model().objects.prefetch_related("groups")}
+    assert set(users) == set(USERS)
+    for username, (_, group) in USERS.items():
+        assert users[username].check_password(kept.read_text())
+        assert [row.name for row in users[username].groups.all()] == ([group] if group else [])
+        assert users[username].scope.whole_city
+    assert RatingRun.objects.count() == len(desk.PERIODS)
+    the_desk_is_furnished()
+
+
+def the_desk_is_furnished() -> None:
+    """Three periods are published, one is under notice, and something waits for each role."""
+    states = dict(RatingPeriod.objects.values_list("period", "state"))
+    last = desk.PERIODS[-1]
+    assert states == {code: "PUBLIC_NOTICE" if code == last else "PUBLISHED" for code in desk.PERIODS}
+    events = Publication.objects.values_list("event", flat=True)
+    assert set(events) == {"PERIODIC", "INTERIM", "CORRECTION", "REPAIR", "WITHDRAWAL"}
+    today = timezone.localdate()
+    assert current_page("", 1, today)[0].period == "2020H1"
+    objections = set(Objection.objects.values_list("state", flat=True))
+    assert objections == {"UPHELD", "REJECTED", "OPEN", "PROPOSED"}
+    assert overdue(Objection.objects.all(), today).count() == 1
+    assert set(CreditRepair.objects.values_list("state", flat=True)) == {"GRANTED", "PROPOSED", "APPLIED"}
+    waiting = Adjustment.objects.filter(state="PROPOSED").values_list("cause", flat=True)
+    assert set(waiting) == {"JUDGEMENT", "INTERIM", "WITHDRAWAL"}
+    connection.check_constraints()  # as a commit would: the audit events are chained
+    for command in ("verify_audit", "verify_publication"):
+        call_command(command, stdout=StringIO())
 
 
 @pytest.mark.django_db
