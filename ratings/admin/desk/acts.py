@@ -48,6 +48,8 @@ class Act:
     #: what the act means, said above the form
     note: str = ""
     danger: bool = False
+    #: not what moves the matter on: drawn without stress
+    minor: bool = False
     #: other permissions that do as well
     also: tuple[str, ...] = ()
     #: (row, by) -> why it is not possible now; empty = possible
@@ -103,7 +105,7 @@ class DeskAdmin(ReadOnlyAdmin):
                     "may": may,
                     "who": WHO.get(act.permission, ""),
                     "faults": act.faults(row, by) if may else (),
-                    "danger": act.danger,
+                    "style": "cs-danger-line" if act.danger else "" if act.minor else "cs-primary",
                 }
             )
         return shown

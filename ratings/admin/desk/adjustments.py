@@ -149,14 +149,15 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
                 )
             acts.append(evidence_act("add_adjustment"))
             return acts
-        if row.state == Adjustment.State.APPROVED and not Adjustment.objects.filter(reverses=row).exists():
+        judged = row.state == Adjustment.State.APPROVED and row.cause == Adjustment.Cause.JUDGEMENT
+        if judged and not Adjustment.objects.filter(reverses=row).exists():
             return (
                 Act(
                     "reverse",
-                    "撤回这项调整",
+                    "撤销这项调整",
                     "add_adjustment",
                     do=_reverse,
-                    form=lambda request, row: form_of(text=words("撤回的理由")),
+                    form=lambda request, row: form_of(text=words("撤销的理由")),
                     note="以一项新的调整恢复原等级，同样须由另一人审批；本记录保留。",
                     danger=True,
                 ),
@@ -231,7 +232,7 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
         for label, model, key in (
             ("异议", Objection, row.objection_id),
             ("信用修复", CreditRepair, row.repair_id),
-            ("撤回的调整", Adjustment, row.reverses_id),
+            ("撤销的调整", Adjustment, row.reverses_id),
         ):
             if key:
                 facts.append((label, show.link(show.row_url(model, key), f"{label} #{key}")))
@@ -242,7 +243,7 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
                     "后续",
                     show.link(
                         show.change_url(undone),
-                        f"由等级调整 #{undone.pk} 撤回（{undone.get_state_display()}）",
+                        f"由等级调整 #{undone.pk} 撤销（{undone.get_state_display()}）",
                     ),
                 )
             )
@@ -329,4 +330,4 @@ def _cancel(row: Adjustment, values: dict[str, Any], by: Actor) -> str:
 
 def _reverse(row: Adjustment, values: dict[str, Any], by: Actor) -> str:
     made = adjustments.propose_reversal(row, text=values["text"], by=by)
-    return f"已提出撤回（等级调整 #{made.pk}），等待另一人审批。"
+    return f"已提出撤销（等级调整 #{made.pk}），等待另一人审批。"

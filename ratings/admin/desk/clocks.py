@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from operator import itemgetter
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -26,5 +27,6 @@ def days_left(due_on: date | None, today: date | None = None) -> SafeString | st
 
 def course(steps: Iterable[Step]) -> list[tuple[str, str, str, str]]:
     """What was done, in order, as ``ratings/admin/desk/course.html`` draws it."""
-    done = sorted((at, what, who, text) for at, what, who, text in steps if at is not None)
+    done = [(at, what, who, text) for at, what, who, text in steps if at is not None]
+    done.sort(key=itemgetter(0))
     return [(show.moment(at), what, who or "—", text or "—") for at, what, who, text in done]

@@ -24,6 +24,7 @@ def evidence_act(permission: str, *also: str) -> Act:
         "evidence",
         "补充证据材料",
         permission,
+        minor=True,
         do=_add,
         form=lambda request, row: form_of(files=FilesField(required=True)),
         also=also,

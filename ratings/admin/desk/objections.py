@@ -269,6 +269,7 @@ def _facts(row: Objection) -> Act:
         "facts",
         "增列所涉事实",
         "change_objection",
+        minor=True,
         do=_do_facts,
         form=lambda request, row: form_of(facts=facts_field(fact_choices(row.rating), required=True)),
         also=("add_objection",),
@@ -285,6 +286,7 @@ def _extend(row: Objection) -> Act:
         "extend",
         "延长期限",
         "change_objection",
+        minor=True,
         do=_do_extend,
         form=lambda request, row: form_of(text=words("延长理由", most=300)),
         note=f"延长至{show.day(row.last_due_on)}，只能延长一次，届满以后不能延长。",
@@ -343,7 +345,7 @@ def _withdraw(row: Objection) -> Act:
         "add_objection",
         do=_do_withdraw,
         form=lambda request, row: form_of(text=words("撤回的说明", help_text="写明药店何时、如何撤回。")),
-        danger=True,
+        minor=True,
     )
 
 

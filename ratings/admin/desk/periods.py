@@ -55,7 +55,8 @@ _NOTES = {
     "abandon": "本次办理作废，不可恢复；可以重新评价后另行建立。",
     "reopen": "回到审核；再次公示、审定以后才能发布。",
 }
-_DANGER = {"abandon", "recall", "reopen"}
+_DANGER = {"abandon"}
+_MINOR = {"recall", "reopen"}
 
 
 def state_badge(period: RatingPeriod) -> SafeString:
@@ -121,6 +122,7 @@ class RatingPeriodAdmin(DeskAdmin):
                 form=(lambda request, row: form_of(text=words("理由"))) if move.needs_reason else None,
                 note=_NOTES.get(move.name, ""),
                 danger=move.name in _DANGER,
+                minor=move.name in _MINOR,
                 faults=partial(_faults, move.name),
             )
             for move in moves_from(PERIOD_MOVES, row.state)
@@ -229,6 +231,7 @@ class RatingPeriodAdmin(DeskAdmin):
             ],
             reviews=reviews,
             informs=informs,
+            on_notice=period.state == "PUBLIC_NOTICE",
             items_url=show.list_url(ReviewItem, period=period.pk),
             objections_url=show.list_url(Objection, period__id__exact=period.pk),
             adjustments_url=show.list_url(Adjustment, period__id__exact=period.pk),

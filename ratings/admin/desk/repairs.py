@@ -358,6 +358,7 @@ def _extend(row: CreditRepair) -> Act:
         "extend",
         "延长期限",
         "change_creditrepair",
+        minor=True,
         do=_do_extend,
         form=lambda request, row: form_of(text=words("延长理由", most=300)),
         note="只能延长一次，届满以后不能延长。",
@@ -430,7 +431,7 @@ def _withdraw(row: CreditRepair) -> Act:
         "add_creditrepair",
         do=_do_withdraw,
         form=lambda request, row: form_of(text=words("撤回的说明")),
-        danger=True,
+        minor=True,
     )
 
 

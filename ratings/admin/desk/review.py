@@ -54,6 +54,13 @@ def period_text(period: RatingPeriod) -> str:
     return f"{show.period_label(period.period)} {scope}（{period.get_state_display()}）"
 
 
+def usual_period(request: HttpRequest) -> str:
+    """The key of the period that lists show unasked: under review, else the newest; "" for none."""
+    periods = [period for period in live_periods(request) if period.state != "ABANDONED"]
+    current = [period for period in periods if period.state == "UNDER_REVIEW"] or periods
+    return str(current[0].pk) if current else ""
+
+
 class ItemPeriodFilter(DropdownFilter):
     """By period; unless asked otherwise the one that is under review, else the newest."""
 
@@ -62,11 +69,7 @@ class ItemPeriodFilter(DropdownFilter):
     all_option = None
 
     def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
-        periods = live_periods(request)
-        current = [period for period in periods if period.state == "UNDER_REVIEW"] or [
-            period for period in periods if period.state != "ABANDONED"
-        ]
-        self.usual = str(current[0].pk) if current else ""
+        self.usual = usual_period(request)
         super().__init__(request, params, model, model_admin)
 
     def value(self) -> str:
@@ -163,8 +166,19 @@ class ReviewItemAdmin(DeskAdmin):
     search_help_text = "药店编码或名称"
     actions = ("confirm_chosen",)  # type: ignore[assignment]
 
+    list_before_template = "ratings/admin/desk/shown_period.html"
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ItemChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list says which period it shows."""
+        wanted = request.GET.get(ItemPeriodFilter.parameter_name) or usual_period(request)
+        shown = next((each for each in live_periods(request) if str(each.pk) == wanted), None)
+        context = {"shown_period": shown, "shown_text": period_text(shown) if shown else ""}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """With the weight of the remarks: what weighs most comes first, the confirmed last."""
