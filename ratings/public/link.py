@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from ratings.marks import grade_badge
-from ratings.models import Adjustment, Complaint, NoticeLink, Objection, RatingPeriod, Violation
+from ratings.models import Adjustment, Complaint, NoticeLink, Objection, Pharmacy, RatingPeriod, Violation
 from ratings.rules.exact import decimal_text
 from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES
@@ -32,6 +32,7 @@ from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating, explain_rerating
 from ratings.services.links import LinkClosed, find_link, open_link, visitor
 from ratings.services.objections import check_objection, receive_objection
+from ratings.services.redress import lineage
 from ratings.services.schemes import parsed
 from ratings.services.standing import Standing, standing
 from ratings.services.steps import shown_day
@@ -124,7 +125,7 @@ def objection(request: HttpRequest, token: str) -> HttpResponse:
             statement=typed.statement,
             contact=typed.contact,
             channel=Objection.Channel.LINK,
-            facts=_named_facts(typed.facts),
+            facts=_named_facts(typed.facts, link.rating.pharmacy),
             uploads=uploads,
             by=visitor(link, client_address(request)),
         )
@@ -228,7 +229,7 @@ def _result(
         if period.notice_from and period.notice_until
         else None,
         "rights": _rights(period, today),
-        "objections": [_told(row) for row in rating.objections.order_by("id")],
+        "objections": [_told(row) for row in rating.objections.prefetch_related("evidence").order_by("id")],
         "form": _form(link, explanation, typed or Typed()),
         "error": error,
     }
@@ -339,8 +340,13 @@ def _form(link: NoticeLink, explanation: Explanation | None, typed: Typed) -> di
     }
 
 
-def _named_facts(names: Sequence[str]) -> list[Violation | Complaint]:
-    """The facts that were ticked. Raises Refused for what the page did not offer."""
+def _named_facts(names: Sequence[str], pharmacy: Pharmacy) -> list[Violation | Complaint]:
+    """The facts that were ticked.
+
+    Raises Refused for what the page did not offer; of other pharmacies' facts, not even that
+    they are.
+    """
+    shops = lineage(pharmacy)
     found: list[Violation | Complaint] = []
     wanted: dict[str, set[int]] = {"violations": set(), "complaints": set()}
     for name in names:
@@ -348,8 +354,8 @@ def _named_facts(names: Sequence[str]) -> list[Violation | Complaint]:
         if source not in wanted or not number.isascii() or not number.isdecimal() or len(number) > 18:
             raise Refused("所选的记录有误，请刷新页面后重新勾选。")
         wanted[source].add(int(number))
-    found += Violation.objects.filter(pk__in=wanted["violations"])
-    found += Complaint.objects.filter(pk__in=wanted["complaints"])
+    found += Violation.objects.filter(pk__in=wanted["violations"], pharmacy__in=shops)
+    found += Complaint.objects.filter(pk__in=wanted["complaints"], pharmacy__in=shops)
     if len(found) != len(wanted["violations"]) + len(wanted["complaints"]):
         raise Refused("所选的记录有误，请刷新页面后重新勾选。")
     return found

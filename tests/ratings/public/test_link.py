@@ -1,0 +1,321 @@
+"""The one-time link's pages: what they show to whom, and what they take in."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from ratings.models import AuditEvent, NoticeLink, Objection, Rating, RatingPeriod
+from ratings.services.adjustments import decide_adjustment, propose_adjustment
+from ratings.services.links import issue_link
+from ratings.services.objections import decide_objection, propose_outcome, withdraw_objection
+from tests.ratings.services.regrading import (
+    APPROVER,
+    CLERK,
+    GOOD,
+    PENALISED,
+    REVIEWER,
+    city_in,
+    rating_of,
+)
+from tests.ratings.services.uploads import PDF, picture, upload
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def files(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+def browser(**headers: str) -> Client:
+    """A browser that has never been here."""
+    return Client(enforce_csrf_checks=True, headers=headers or {})
+
+
+def noticed(shop: int = PENALISED) -> tuple[Rating, str]:
+    """A rating under public notice until three days from now, and the address of its link."""
+    shops, period = city_in("PUBLIC_NOTICE")
+    today = timezone.localdate()
+    RatingPeriod.objects.filter(pk=period.pk).update(
+        notice_from=today - timedelta(days=1), notice_until=today + timedelta(days=3)
+    )
+    rating = rating_of(shops[shop], period)
+    return rating, f"/n/{issue_link(rating, by=CLERK)}/"
+
+
+def opened(address: str, client: Client | None = None) -> Client:
+    client = client or browser()
+    assert client.post(address).status_code == 303
+    return client
+
+
+def text_of(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def guarded(response: Any) -> None:
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "noindex" in response.headers["X-Robots-Tag"]
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+def send(client: Client, address: str, **values: Any) -> Any:
+    data = {"ground": "FACT", "statement": "处罚决定已被撤销", "contact": "店长 13800000000", **values}
+    return client.post(f"{address}objection/", data)
+
+
+class TestOpening:
+    def test_looking_uses_nothing_up_and_tells_nothing(self) -> None:
+        rating, address = noticed()
+        for _look in range(2):
+            response = browser().get(address)
+            assert response.status_code == 200
+            guarded(response)
+            assert not response.cookies
+            for secret in (rating.pharmacy.code, rating.pharmacy.name, "C 级"):
+                assert secret not in response.content.decode()
+        assert browser().head(address).status_code == 200
+        assert NoticeLink.objects.get().opened_at is None
+
+    def test_the_button_opens_it_for_this_browser_alone(self) -> None:
+        rating, address = noticed()
+        client = opened(address)
+        cookie = client.cookies["notice_link"]
+        assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (address, True, "Lax")
+        assert cookie["expires"]
+        for _time in range(2):
+            response = client.get(address)
+            guarded(response)
+            assert rating.pharmacy.name in response.content.decode()
+        for method in ("get", "post"):
+            second = getattr(browser(), method)(address)
+            assert second.status_code == 403
+            assert "此链接已经打开过" in text_of(second)
+            assert rating.pharmacy.code not in second.content.decode()
+        assert AuditEvent.objects.filter(action="打开告知链接").count() == 1
+
+    def test_pressing_again_is_harmless(self) -> None:
+        _rating, address = noticed()
+        client = opened(address)
+        response = client.post(address)
+        assert (response.status_code, response.headers["Location"]) == (303, address)
+
+    def test_the_cookie_of_another_link_opens_nothing(self) -> None:
+        rating, address = noticed()
+        shop = Rating.objects.filter(run=rating.run).exclude(pk=rating.pk).first()
+        other = opened(f"/n/{issue_link(shop, by=CLERK)}/")
+        opened(address)
+        thief = browser()
+        thief.cookies["notice_link"] = other.cookies["notice_link"].value
+        assert thief.get(address).status_code == 403
+        thief.cookies["notice_link"] = "1:forged"
+        assert thief.get(address).status_code == 403
+        assert send(thief, address).status_code == 403
+        assert not Objection.objects.exists()
+
+    def test_a_cookie_is_no_key_before_the_link_is_opened(self) -> None:
+        rating, address = noticed()
+        client = opened(address)
+        again = f"/n/{issue_link(rating, by=CLERK)}/"
+        fresh = browser()
+        fresh.cookies["notice_link"] = client.cookies["notice_link"].value
+        assert "只能打开一次" in text_of(fresh.get(again))
+        assert send(fresh, again).status_code == 403
+
+    def test_another_site_s_page_cannot_press_the_button(self) -> None:
+        _rating, address = noticed()
+        response = browser(sec_fetch_site="cross-site").post(address)
+        assert "只能打开一次" in text_of(response)
+        assert NoticeLink.objects.get().opened_at is None
+
+    @pytest.mark.parametrize(
+        ("values", "status", "told"),
+        [
+            ({"revoked_at": timezone.now()}, 410, "此链接已被取代"),
+            ({"expires_at": timezone.now() - timedelta(seconds=1)}, 410, "此链接已经失效"),
+        ],
+    )
+    def test_one_friendly_page_each(
+        self, settings: Any, values: dict[str, Any], status: int, told: str
+    ) -> None:
+        settings.DESK_CONTACT = "0575-12345678"
+        rating, address = noticed()
+        client = opened(address)
+        NoticeLink.objects.update(**values)
+        for visitor in (client, browser()):
+            response = visitor.get(address)
+            guarded(response)
+            assert response.status_code == status
+            assert told in text_of(response)
+            assert "0575-12345678" in text_of(response)
+            assert rating.pharmacy.code not in response.content.decode()
+
+    @pytest.mark.parametrize("token", ["x", "a" * 43, "%00", "中文"])
+    def test_unknown_ones(self, token: str) -> None:
+        for response in (browser().get(f"/n/{token}/"), browser().post(f"/n/{token}/objection/")):
+            guarded(response)
+            assert response.status_code == 404
+            assert "没有这个链接" in text_of(response)
+
+    def test_other_methods_are_refused(self) -> None:
+        assert browser().delete("/n/x/").status_code == 405
+
+
+class TestResult:
+    def test_tells_all_that_the_subject_must_know(self) -> None:
+        rating, address = noticed()
+        period = rating.run.life
+        text = text_of(opened(address).get(address))
+        last = period.notice_until
+        for part in (
+            rating.pharmacy.name,
+            rating.pharmacy.code,
+            "2025年下半年",
+            "这是公示中的预评结果，尚未正式发布",
+            f"{last.year}年{last.month}月{last.day}日（含当日）",
+            "串换药品、日用品、保健品",  # the fact, with its document
+            "某医保罚",
+            "行政复议",
+            "60 日内",
+            "5 个工作日内答复",
+            "《浙江省公共信用信息管理条例》第三十一条",
+            "陈述申辩不会使评价变得更重",
+        ):
+            assert part in text
+        assert "C" in text
+
+    def test_tells_each_change_with_its_reason_and_clause(self) -> None:
+        rating, address = noticed()
+        change = propose_adjustment(
+            rating, reason_code="self_report", to_grade=1, text="主动退回全部基金", by=REVIEWER
+        )
+        client = opened(address)
+        assert "主动退回" not in text_of(client.get(address))  # proposed is not decided
+        decide_adjustment(change, approve=True, text="内部意见", by=APPROVER)
+        text = text_of(client.get(address))
+        assert "主动退回全部基金" in text
+        assert change.clause in text
+        assert "内部意见" not in text
+        for name in (REVIEWER.name, APPROVER.name):
+            assert name not in text
+
+    def test_a_pharmacy_that_is_not_rated_is_told_why(self) -> None:
+        _rating, address = noticed()
+        new = Rating.objects.get(grade=-1)
+        address = f"/n/{issue_link(new, by=CLERK)}/"
+        assert "不予评级：" in text_of(opened(address).get(address))
+
+    def test_constant_number_of_queries(self) -> None:
+        _rating, address = noticed(GOOD)
+        client = opened(address)
+        counts = []
+        send(client, address, files=[upload()])
+        for _more in range(2):
+            with CaptureQueriesContext(connection) as queries:
+                client.get(address)
+            counts.append(len(queries))
+            for _number in range(2):
+                withdraw_objection(Objection.objects.latest("id"), text="自愿撤回", by=CLERK)
+                send(client, address, files=[upload()])
+        assert counts[0] == counts[1]
+
+
+class TestObjection:
+    def test_is_taken_in_with_facts_and_files(self) -> None:
+        rating, address = noticed()
+        client = opened(address)
+        fact = rating.pharmacy.violation_set.get()
+        assert f'value="violations-{fact.pk}"' in client.get(address).content.decode()
+        response = send(
+            client, address, facts=[f"violations-{fact.pk}"], files=[upload(), upload("门店.png", picture())]
+        )
+        assert (response.status_code, response.headers["Location"]) == (303, f"{address}#objections")
+        row = Objection.objects.get()
+        assert (row.channel, row.against, row.ground) == ("LINK", "NOTICE", "FACT")
+        assert row.received_by == f"药店 {rating.pharmacy.code}（告知链接）"
+        assert [one.violation for one in row.facts.all()] == [fact]
+        assert row.evidence.first().size == len(PDF)
+        text = text_of(client.get(address))
+        assert f"异议 #{row.pk}：办理中" in text
+        assert "13800000000" not in text
+        assert "提交异议" not in text  # one at a time
+
+    def test_its_course_is_shown_but_no_proposal(self) -> None:
+        rating, address = noticed()
+        client = opened(address)
+        send(client, address)
+        row = propose_outcome(Objection.objects.get(), outcome="REJECTED", text="拟不采纳", by=REVIEWER)
+        text = text_of(client.get(address))
+        assert "：办理中" in text
+        assert "拟不采纳" not in text
+        decide_objection(row, text="事实清楚，不予采纳", by=APPROVER)
+        text = text_of(client.get(address))
+        assert "：不成立" in text
+        assert "事实清楚，不予采纳" in text
+        assert rating.pharmacy.name in text
+
+    @pytest.mark.parametrize(
+        ("values", "told"),
+        [
+            ({"ground": ""}, "请选择理由类别"),
+            ({"statement": " "}, "须写明异议内容"),
+            ({"files": [upload("木马.pdf", b"MZ")]}, "不是 PDF、JPEG 或 PNG"),
+            (
+                {"files": [upload(f"{number}.pdf", PDF + b"\n" * number) for number in range(6)]},
+                "最多上传 5 个",
+            ),
+            ({"facts": ["violations-999999"]}, "所选的记录有误"),
+            ({"facts": ["payments-1"]}, "所选的记录有误"),
+            ({"facts": ["violations-²"]}, "所选的记录有误"),
+        ],
+    )
+    def test_an_error_is_told_and_keeps_what_was_typed(self, values: dict[str, Any], told: str) -> None:
+        _rating, address = noticed()
+        client = opened(address)
+        response = send(client, address, **{"statement": "<b>有误</b>", **values})
+        guarded(response)
+        assert response.status_code == 422
+        assert told in text_of(response)
+        page = response.content.decode()
+        assert "店长 13800000000" in page
+        if "statement" not in values:
+            assert "&lt;b&gt;有误&lt;/b&gt;</textarea>" in page
+        if values.get("ground") is None:
+            assert re.search(r'value="FACT" required checked', page)
+        assert not Objection.objects.exists()
+
+    def test_another_pharmacy_s_fact_cannot_be_named(self) -> None:
+        _rating, address = noticed(GOOD)
+        other = Rating.objects.order_by("pharmacy__code").first().pharmacy.violation_set.get()
+        response = send(opened(address), address, facts=[f"violations-{other.pk}"])
+        assert "所选的记录有误" in text_of(response)
+        assert other.document_no not in response.content.decode()
+
+    def test_what_is_too_large_is_turned_away_unread(self, settings: Any) -> None:
+        settings.EVIDENCE_MAX_MB = 1
+        _rating, address = noticed()
+        client = opened(address)
+        big = upload("大.pdf", PDF + b"\n" * 6 * 1024 * 1024)
+        response = send(client, address, files=[big])
+        assert response.status_code == 422
+        assert "上传的文件太大" in text_of(response)
+        assert client.post(f"{address}objection/", {"a": "b"}, CONTENT_LENGTH="x").status_code == 422
+
+    def test_from_another_site_s_page_nothing_is_taken(self) -> None:
+        _rating, address = noticed()
+        client = opened(address)
+        client.defaults["HTTP_SEC_FETCH_SITE"] = "cross-site"
+        assert send(client, address).status_code == 303
+        assert not Objection.objects.exists()
+
+    def test_looking_at_the_form_s_address_leads_back(self) -> None:
+        _rating, address = noticed()
+        response = opened(address).get(f"{address}objection/")
+        assert (response.status_code, response.headers["Location"]) == (303, address)
