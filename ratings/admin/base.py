@@ -112,13 +112,10 @@ class ScopedAdmin(ModelAdmin):
             raise Http404("没有这条记录，或者它不在您的管辖范围内。")
         return obj
 
-    def list_address(self) -> str:
-        """Where the list of these rows is."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
         """A page of its own inside the admin's frame."""
-        whole = {"opts": self.opts, "list_url": self.list_address(), **context}
+        list_url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        whole = {"opts": self.opts, "list_url": list_url, **context}
         return admin_page(self.admin_site, request, template, title, **whole)
 
 

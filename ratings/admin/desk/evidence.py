@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.http import content_disposition_header
+from django.utils.safestring import SafeString
+from unfold.decorators import display
 
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
@@ -16,6 +19,8 @@ from ratings.models import Evidence
 from ratings.services import evidence
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
+
+_KINDS = {"application/pdf": "PDF", "image/jpeg": "JPEG 图片", "image/png": "PNG 图片"}
 
 
 def evidence_act(permission: str, *also: str) -> Act:
@@ -45,7 +50,7 @@ def evidence_rows(request: HttpRequest, **subject: Any) -> list[dict[str, Any]] 
         {
             "name": row.name,
             "url": reverse("admin:ratings_evidence_download", args=(row.pk,)),
-            "size": f"{(row.size + 1023) // 1024:,} KB",
+            "size": _size(row),
             "sha256": row.sha256,
             "who": f"{row.uploaded_by}，{show.moment(row.uploaded_at)}",
         }
@@ -53,22 +58,68 @@ def evidence_rows(request: HttpRequest, **subject: Any) -> list[dict[str, Any]] 
     ]
 
 
+def _subject(row: Evidence) -> Model:
+    """The adjustment, objection or repair that a file supports."""
+    return next(each for each in (row.adjustment, row.objection, row.repair) if each is not None)
+
+
+def _size(row: Evidence) -> str:
+    return f"{(row.size + 1023) // 1024:,} KB"
+
+
 @admin.register(Evidence)
 class EvidenceAdmin(ReadOnlyAdmin):
-    """No list and no page of its own: files are reached through what they support.
+    """Files are reached through what they support; the list is for inspection, outside the menu.
 
-    Who may download: the view permission, where the subject is in the own districts.
+    Who may see and download: the view permission, where the subject is in the own districts.
     """
 
+    list_display = ("name", "supports", "kind", "size_shown", "uploaded")
+    list_select_related = ("adjustment", "objection", "repair")
+    search_fields = ("name", "=sha256", "uploaded_by")
+    search_help_text = "文件名、SHA-256 或上传人"
+    ordering = ("-id",)
+    sortable_by = ()
+
     def get_urls(self) -> list[Any]:
-        """Only the download; there is nothing else to see."""
-        return self.own_paths(("<int:pk>/download/", self.download_view, "download"))
+        own = self.own_paths(("<int:pk>/download/", self.download_view, "download"))
+        return own + super().get_urls()
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return False
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """What is known of a file, and the way to it."""
+        row: Evidence = self.visible_or_404(request, object_id)
+        return self.page(
+            request,
+            "ratings/admin/desk/evidence_page.html",
+            row.name,
+            facts=[
+                ("属于", self.supports(row)),
+                ("类型", self.kind(row)),
+                ("大小", self.size_shown(row)),
+                ("上传", self.uploaded(row)),
+                ("SHA-256", row.sha256),
+            ],
+            url=reverse("admin:ratings_evidence_download", args=(row.pk,)),
+        )
 
-    def list_address(self) -> str:
-        return reverse("admin:index")
+    @display(description="属于")
+    def supports(self, row: Evidence) -> SafeString:
+        subject = _subject(row)
+        return show.link(show.change_url(subject), subject)
+
+    @display(description="类型")
+    def kind(self, row: Evidence) -> str:
+        return _KINDS.get(row.content_type, row.content_type)
+
+    @display(description="大小")
+    def size_shown(self, row: Evidence) -> str:
+        return _size(row)
+
+    @display(description="上传")
+    def uploaded(self, row: Evidence) -> str:
+        return f"{row.uploaded_by}，{show.moment(row.uploaded_at)}"
 
     def download_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The file as it was sent, never shown inside a page; each download is on record."""
@@ -87,14 +138,12 @@ class EvidenceAdmin(ReadOnlyAdmin):
         return answer
 
     def _broken(self, request: HttpRequest, row: Evidence, text: str) -> HttpResponse:
-        subject = next(each for each in (row.adjustment, row.objection, row.repair) if each is not None)
         answer = self.page(
             request,
             "ratings/admin/desk/broken.html",
             "证据材料无法下载",
-            opts=subject._meta,
             text=text,
-            back=show.change_url(subject),
+            back=show.change_url(_subject(row)),
         )
         answer.status_code = 409
         return answer

@@ -7,10 +7,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import content_disposition_header
+from django.utils.safestring import SafeString
+from unfold.decorators import display
 
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
@@ -18,6 +22,7 @@ from ratings.admin.desk.acts import refusal_texts
 from ratings.admin.desk.standings import rating_in_full
 from ratings.admin.exports import harmless
 from ratings.admin.scope import visible
+from ratings.admin.search import matching_pharmacies
 from ratings.models import District, NoticeLink, Rating, RatingPeriod
 from ratings.services import links
 from ratings.services.audit import Actor
@@ -30,20 +35,80 @@ _TOGETHER = 500
 
 @admin.register(NoticeLink)
 class NoticeLinkAdmin(ReadOnlyAdmin):
-    """No list and no page of its own. Who may issue: the add permission, in the own districts."""
+    """Who may see which links were issued: the view permission, of the own districts; who may issue:
+    the add permission. The list is for inspection, outside the menu; a link itself is kept nowhere."""
+
+    list_display = ("number", "shop", "issued", "expires", "opened", "standing")
+    list_select_related = ("rating__pharmacy",)
+    search_fields = ("rating__pharmacy__code",)
+    search_help_text = "药店编码或名称"
+    ordering = ("-id",)
+    sortable_by = ()
 
     def get_urls(self) -> list[Any]:
-        """Only the two ways to issue; there is nothing else to see."""
-        return self.own_paths(
+        own = self.own_paths(
             ("issue/<int:rating_id>/", self.issue_view, "issue"),
             ("district/<int:period_id>/<int:code>/", self.district_view, "district"),
         )
+        return own + super().get_urls()
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).defer("rating__trace")
 
-    def list_address(self) -> str:
-        return show.list_url(RatingPeriod)
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return queryset.filter(rating__pharmacy__in=matching_pharmacies(request, term)), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """When a link was issued and opened."""
+        row: NoticeLink = self.visible_or_404(request, object_id)
+        shop = row.rating.pharmacy
+        return self.page(
+            request,
+            "ratings/admin/desk/facts_page.html",
+            f"告知链接 #{row.pk}",
+            facts=[
+                ("药店", show.link(show.change_url(row.rating), f"{shop.name}（{shop.code}）")),
+                ("签发", self.issued(row)),
+                ("失效时间", self.expires(row)),
+                ("打开", f"{self.opened(row)}　{row.opened_from or ''}"),
+                ("状态", self.standing(row)),
+            ],
+        )
+
+    @display(description="编号")
+    def number(self, row: NoticeLink) -> str:
+        return f"#{row.pk}"
+
+    @display(description="药店")
+    def shop(self, row: NoticeLink) -> SafeString:
+        return show.two_lines(row.rating.pharmacy.name, row.rating.pharmacy.code)
+
+    @display(description="签发")
+    def issued(self, row: NoticeLink) -> str:
+        return f"{row.issued_by}，{show.moment(row.issued_at)}"
+
+    @display(description="失效时间")
+    def expires(self, row: NoticeLink) -> str:
+        return show.moment(row.expires_at)
+
+    @display(description="打开")
+    def opened(self, row: NoticeLink) -> str:
+        return show.moment(row.opened_at)
+
+    @display(description="状态")
+    def standing(self, row: NoticeLink) -> SafeString:
+        if row.revoked_at is not None:
+            return show.badge("plain", "已被取代")
+        if row.expires_at <= timezone.now():
+            return show.badge("plain", "已过期")
+        return show.badge("good", "已打开") if row.opened_at else show.badge("warn", "未打开")
 
     def _check(self, request: HttpRequest) -> None:
         if not request.user.has_perm("ratings.add_noticelink"):
@@ -68,7 +133,6 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
             request,
             "ratings/admin/desk/link.html",
             f"签发告知链接：{rating.pharmacy.name}",
-            opts=RatingPeriod._meta,
             address=address,
             faults=faults,
             last=last if not address else None,
@@ -108,7 +172,6 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
             request,
             "ratings/admin/desk/confirm.html",
             f"{district.name}：签发告知链接",
-            opts=RatingPeriod._meta,
             note="为该区县每家参评药店各签发一个一次性链接，导出为 CSV，由您发给药店。链接只在文件里出现这一次，"
             "系统只保存指纹；重新签发以后，以前的链接全部失效。",
             summary=[

@@ -146,7 +146,7 @@ class ReceivingPages(ReadOnlyAdmin):
         try:
             objections.check_objection(rating)
         except Refused as refused:
-            faults, closed = [str(refused)], True
+            faults, closed = refusal_texts(request, refused), True
         if posted and not faults and form.is_valid():
             values = form.cleaned_data
             try:
