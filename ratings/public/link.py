@@ -213,6 +213,7 @@ def _result(
     now = standing(rating)
     explanation, problem = _explained(link, now)
     names = [(grade.name, grade.label) for grade in scheme.grades]
+    objections = list(rating.objections.prefetch_related("evidence").order_by("id"))
     context = {
         "title": f"{rating.pharmacy.name}的信用评价结果",
         "pharmacy": rating.pharmacy,
@@ -229,8 +230,11 @@ def _result(
         if period.notice_from and period.notice_until
         else None,
         "rights": _rights(period, today),
-        "objections": [_told(row) for row in rating.objections.prefetch_related("evidence").order_by("id")],
-        "form": _form(link, explanation, typed or Typed()),
+        "objections": [_told(row) for row in objections],
+        "form": {
+            **_form(link, explanation, typed or Typed()),
+            "waiting": any(row.is_open for row in objections),
+        },
         "error": error,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
