@@ -131,6 +131,17 @@ def test_what_was_judged_stays_as_long_as_the_reckoned_grade_does() -> None:
     assert (row.from_grade, row.to_grade) == (B, A)
 
 
+def test_a_cap_that_the_re_rating_lifted_bounds_judgement_no_more() -> None:
+    shops = small_city()
+    fraud = factories.violation(shops[PENALISED], kind="CARD_FOR_GOODS", gravity="MINOR")
+    rating = rating_of(shops[PENALISED], enter(rate_now(), "UNDER_REVIEW"))
+    assert rating.grade == D
+    void_fact(fraud, reason="处罚被撤销", by=CLERK)
+    approve(correct(rating))
+    assert standing(rating).position == C
+    assert propose_adjustment(rating, reason_code="self_report", to_grade=B, text="主动", by=REVIEWER, at=AT)
+
+
 @pytest.mark.parametrize("state", ["COMPUTED", "FINAL", "CLOSED", "ABANDONED"])
 def test_out_of_place_nothing_is_even_reckoned(state: str) -> None:
     rating = penalised(state)
