@@ -285,7 +285,9 @@ def _words(scheme: Scheme, day: date) -> dict[str, Any]:
     return {
         "names": [grade.name for grade in scheme.grades],
         "labels": [grade.label for grade in scheme.grades],
-        "until": [grade.valid_months and add_months(day, grade.valid_months) for grade in scheme.grades],
+        "until": [
+            add_months(day, grade.valid_months) if grade.valid_months else None for grade in scheme.grades
+        ],
         "reasons": [f"{reason.title}（{reason.clause}）" for reason in scheme.reasons],
         "causes": json.dumps(dict(Adjustment.Cause.choices)),
     }

@@ -212,10 +212,10 @@ def _missing(publication: Publication, period: RatingPeriod | None, count: int) 
     """Whose rows are missing, in the order of seq; nothing where that cannot be told."""
     if not count or not period:
         return []
-    adjustment = Adjustment.objects.filter(pk=publication.adjustment_id).first()
+    adjusted = Adjustment.objects.filter(publication=publication).values_list("rating_id", flat=True)
     params = {
         "run": period.run_id,
-        "rating": adjustment.rating_id if adjustment else None,
+        "rating": adjusted.first(),
         "first": publication.first_seq,
         "last": publication.last_seq,
     }

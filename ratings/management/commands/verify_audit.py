@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ratings.services.audit_chain import verify_audit
+from ratings.services.verification import audit_anchors
 
 
 def anchor(text: str) -> tuple[int, str]:
@@ -27,11 +28,11 @@ class Command(BaseCommand):
             default=[],
             type=anchor,
             metavar="序号:SHA256",
-            help="以前抄存的链头，可写多个；没有它，看不出末尾整段被删或整条链被重算",
+            help="以前抄存的链头，可写多个；各次发布签入的链头总会核对，其后的末尾被删只有它能看出",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verdict = verify_audit(options["anchor"])
+        verdict = verify_audit([*options["anchor"], *audit_anchors()])
         head = f"{verdict.number}:{verdict.sha256}" if verdict.number else "（还没有操作记录）"
         if not verdict.intact:
             for fault in verdict.faults:

@@ -32,16 +32,18 @@ def ledger() -> None:
             cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
     shops = [factories.pharmacy(name=f"药店{number}") for number in range(3)]
     period = lives.published(lives.run_of(scheme_in_force(), *map(Result, shops)))
+    commit()
     for rating in Rating.objects.order_by("pharmacy__code")[:2]:
         values = {"cause": "INTERIM", "rerating": desk.rerating(rating), "to_grade": 3}
         publish_adjustment(desk.decided(desk.adjustment(period, rating, **values)), by=APPROVER)
-    with connection.cursor() as cursor:  # what a commit does
+        commit()
+
+
+def commit() -> None:
+    """What a commit checks and links."""
+    with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-
-
-def places(faults: list[LedgerFault]) -> set[tuple[int | None, int | None]]:
-    return {(fault.number, fault.seq) for fault in faults}
 
 
 def told(faults: list[LedgerFault]) -> str:
@@ -162,6 +164,17 @@ class TestPublications:
         sql("DELETE FROM ratings_auditevent WHERE action = '发布' AND subject = 'publication:3'")
         assert verify_publications() == []
         assert not verify_audit(audit_anchors()).intact
+
+    def test_the_end_of_the_audit_record_cut_off(self) -> None:
+        """Each publication was signed with the head of the audit chain, which is then missing."""
+        assert [number for number, _ in audit_anchors()] == [0, 3, 4]
+        sql(
+            "DELETE FROM ratings_auditevent WHERE id IN (SELECT event_id FROM ratings_auditlink WHERE number >= 4)"
+        )
+        sql("DELETE FROM ratings_auditlink WHERE number >= 4")
+        assert verify_audit().intact
+        (fault,) = verify_audit(audit_anchors()).faults
+        assert (fault.number, "末尾的记录被删除" in fault.text) == (4, True)
 
     def test_signed_anew_by_another_key(self, settings: LazySettings) -> None:
         """The forger owns the database, not the key."""
