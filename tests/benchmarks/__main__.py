@@ -27,6 +27,7 @@ BENCHES = (
     Bench("rating", SIZES),
     Bench("simulation", (1_500,)),
     Bench("imports", (30_000,)),
+    Bench("publication", (30_000, 500_000)),
     Bench("review", (30_000, 500_000)),
 )
 
