@@ -92,7 +92,9 @@ def test_every_column_of_a_publication(field: Any, number: int) -> None:
     rows = Publication.objects.filter(number=number)
     value = other(field, getattr(rows.get(), field.attname))
     change(rows, field.column, value)
-    assert number in {fault.number for fault in verify_publications()}
+    faults = verify_publications()
+    assert number in {fault.number for fault in faults}
+    assert field.verbose_name in told(faults)
 
 
 @pytest.mark.parametrize("seq", [2, 5])
@@ -158,7 +160,7 @@ class TestPublications:
             assert f"发布 {number + 1} 号：此前的发布缺失（{number} 号）。" in told(faults)
 
     def test_the_last_removed_with_its_rows_and_its_event(self) -> None:
-        """Then the audit chain is broken; with its end cut off as well, the next heads to it are not there."""
+        """Then the ledger alone shows nothing, but the chain of the audit record is broken."""
         sql("DELETE FROM ratings_publishedgrade WHERE publication_id = 3")
         sql("DELETE FROM ratings_publication WHERE number = 3")
         sql("DELETE FROM ratings_auditevent WHERE action = '发布' AND subject = 'publication:3'")
