@@ -29,6 +29,7 @@ BENCHES = (
     Bench("imports", (30_000,)),
     Bench("publication", (30_000, 500_000)),
     Bench("review", (30_000, 500_000)),
+    Bench("pages", (30_000,)),
 )
 
 

@@ -19,7 +19,8 @@ class Table:
 
     def __str__(self) -> str:
         shown = [self.title]
+        width = max(26, *(len(what) + 1 for what, _, _ in self.lines))
         for what, seconds, remark in self.lines:
             taken = "" if seconds is None else f"{seconds:9.3f} s"
-            shown.append(f"  {what:<26}{taken:>11}  {remark}")
+            shown.append(f"  {what:<{width}}{taken:>11}  {remark}")
         return "\n".join(shown)
