@@ -13,6 +13,7 @@ from unfold.enums import ActionVariant
 
 from ratings.admin import show
 from ratings.admin.base import ScopedAdmin, same_row
+from ratings.admin.desk.matters import fact_beginnings
 from ratings.admin.exports import ExportAdmin
 from ratings.admin.fact_forms import FactForm, FundPaymentForm, ViolationForm
 from ratings.admin.filters import (
@@ -214,6 +215,7 @@ class FactAdmin(ExportAdmin, ScopedAdmin):
 
 @admin.register(Violation)
 class ViolationAdmin(FactAdmin):
+    change_form_after_template = "ratings/admin/desk/fact.html"
     form = ViolationForm
     list_display = (
         "document_no",
@@ -266,6 +268,9 @@ class ViolationAdmin(FactAdmin):
         ("支付资格记分", lambda row: row.personnel_points),
     )
 
+    def page_context(self, request: HttpRequest, obj: Violation) -> dict[str, Any]:
+        return {"beginnings": fact_beginnings(request, obj)}
+
     @display(description="涉及基金", ordering="amount_fen")
     def amount(self, row: Violation) -> str:
         return show.yuan(row.amount_fen)
@@ -281,6 +286,7 @@ class ViolationAdmin(FactAdmin):
 
 @admin.register(Complaint)
 class ComplaintAdmin(FactAdmin):
+    change_form_after_template = "ratings/admin/desk/fact.html"
     list_display = (
         "reference_no",
         "shop",
@@ -304,6 +310,9 @@ class ComplaintAdmin(FactAdmin):
         ("收到日期", lambda row: row.occurred_on),
         ("结论日期", lambda row: row.decided_on),
     )
+
+    def page_context(self, request: HttpRequest, obj: Complaint) -> dict[str, Any]:
+        return {"beginnings": fact_beginnings(request, obj)}
 
     @display(description="收到日期", ordering="occurred_on")
     def occurred(self, row: Complaint) -> str:

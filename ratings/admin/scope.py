@@ -84,9 +84,11 @@ _NARROWED: dict[type[Model], Callable[[frozenset[int]], Any]] = {
     Adjustment: lambda districts: Q(rating__district__in=districts),
     Objection: lambda districts: Q(rating__district__in=districts),
     CreditRepair: lambda districts: Q(violation__pharmacy__district__in=districts),
-    Evidence: lambda districts: Q(adjustment__rating__district__in=districts)
-    | Q(objection__rating__district__in=districts)
-    | Q(repair__violation__pharmacy__district__in=districts),
+    Evidence: lambda districts: (
+        Q(adjustment__rating__district__in=districts)
+        | Q(objection__rating__district__in=districts)
+        | Q(repair__violation__pharmacy__district__in=districts)
+    ),
     NoticeLink: lambda districts: Q(rating__district__in=districts),
     PublishedGrade: lambda districts: Q(district__in=districts),
     # what was published, when and by whom is public

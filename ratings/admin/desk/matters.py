@@ -4,10 +4,13 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from ratings.admin import show
 from ratings.admin.desk.standings import arrow, place_badge
-from ratings.models import Adjustment, Objection, Rating, RatingPeriod, ReviewItem
+from ratings.admin.scope import visible
+from ratings.models import Adjustment, Complaint, Objection, Rating, RatingPeriod, ReviewItem, Violation
+from ratings.services.redress import published_rating
 from ratings.services.standing import standing
 
 #: (title, permission, states of the period, name of the address); the address takes the rating's id.
@@ -90,3 +93,36 @@ def rating_desk(request: HttpRequest, rating: Rating) -> dict[str, Any] | None:
         "matters": matters(request, rating),
         "beginnings": beginnings(request, rating, period.state),
     }
+
+
+def fact_beginnings(request: HttpRequest, fact: Violation | Complaint) -> list[tuple[str, str]]:
+    """(title, address) of what follows from a fact: repair while it is live, correction once it is void.
+
+    A correction reckons again the grade in force, and what is under review or public notice.
+    """
+    if fact.is_live:
+        if isinstance(fact, Violation) and request.user.has_perm("ratings.add_creditrepair"):
+            return [
+                ("登记信用修复申请", f"{reverse('admin:ratings_creditrepair_apply')}?violation={fact.pk}")
+            ]
+        return []
+    if not request.user.has_perm("ratings.add_adjustment"):
+        return []
+    open_runs = RatingPeriod.objects.filter(state__in=("UNDER_REVIEW", "PUBLIC_NOTICE")).values_list("run")
+    found = list(
+        visible(
+            request, Rating.objects.filter(run__in=[run for (run,) in open_runs], pharmacy=fact.pharmacy_id)
+        )
+        .select_related("run")
+        .defer("trace")
+    )
+    published = published_rating(fact.pharmacy, timezone.localdate())
+    if published is not None:
+        found += visible(request, Rating.objects.filter(pk=published.pk)).select_related("run")
+    return [
+        (
+            f"复评更正：{show.period_label(rating.run.period)}",
+            reverse("admin:ratings_adjustment_correct", args=(rating.pk,)),
+        )
+        for rating in found
+    ]
