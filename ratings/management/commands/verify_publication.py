@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ratings.models import Publication, PublishedGrade
 from ratings.services.audit_chain import verify_audit
-from ratings.services.verification import audit_anchors, verify_published_file, verify_publications
+from ratings.services.verification import audit_anchors, verify_publications, verify_published_file
 
 
 class Command(BaseCommand):
