@@ -16,6 +16,8 @@ from ratings.services import two_factor
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 
+from .regrading import at_the_same_moment
+
 pytestmark = pytest.mark.django_db
 BY = Actor("wang", "10.0.0.1")
 
@@ -73,6 +75,13 @@ def test_a_code_is_good_once(user: User, device: TOTPDevice) -> None:
     patience(device)
     later = code_of(device, 1)
     assert two_factor.check_code(user, f" {later[:3]} {later[3:]}", by=BY) == device
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_code_is_good_once_in_the_same_moment(user: User, device: TOTPDevice) -> None:
+    code = code_of(device, 1)
+    told = at_the_same_moment(*(lambda: two_factor.check_code(user, code, by=BY) for _ in range(2)))
+    assert sorted(text[:4] for text in told) == ["done", "验证码不"]
 
 
 def test_full_width_digits_are_read(user: User, device: TOTPDevice) -> None:
