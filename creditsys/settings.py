@@ -205,9 +205,8 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 # Uploaded files are evidence: kept outside the web root, served only by views with rights.
 MEDIA_ROOT = Path(env.str("CREDITSYS_FILES_DIR", default=str(DATA_DIR / "files")))
 FILE_UPLOAD_PERMISSIONS = 0o600
-# The largest file of evidence, and whom the pages without login name for questions.
+# The largest file of evidence.
 EVIDENCE_MAX_MB = env.int("EVIDENCE_MAX_MB", default=10)
-DESK_CONTACT = env.str("DESK_CONTACT", default="")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # Jobs: Celery workers on Redis; without a broker, tasks run inline.

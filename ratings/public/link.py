@@ -181,7 +181,7 @@ def _check_bound(request: HttpRequest, link: NoticeLink) -> None:
 def _render(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    shared = {"city": settings.CITY_NAME, "contact": settings.DESK_CONTACT}
+    shared = {"city": settings.CITY_NAME, "contact": settings.OBJECTION_CONTACT}
     response = render(request, f"ratings/public/link/{template}.html", {**shared, **context}, status=status)
     return _guarded(response)
 

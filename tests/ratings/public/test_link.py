@@ -49,6 +49,11 @@ def noticed(shop: int = PENALISED) -> tuple[Rating, str]:
     return rating, f"/n/{issue_link(rating, by=CLERK)}/"
 
 
+def in_state(rating: Rating, state: str) -> None:
+    """Move the period back or forth past the services."""
+    RatingPeriod.objects.filter(run=rating.run_id).update(state=state)
+
+
 def opened(address: str, client: Client | None = None) -> Client:
     client = client or browser()
     assert client.post(address).status_code == 303
@@ -145,7 +150,7 @@ class TestOpening:
     def test_one_friendly_page_each(
         self, settings: Any, values: dict[str, Any], status: int, told: str
     ) -> None:
-        settings.DESK_CONTACT = "0575-12345678"
+        settings.OBJECTION_CONTACT = "0575-12345678"
         rating, address = noticed()
         client = opened(address)
         NoticeLink.objects.update(**values)
@@ -193,12 +198,16 @@ class TestResult:
 
     def test_tells_each_change_with_its_reason_and_clause(self) -> None:
         rating, address = noticed()
+        in_state(rating, "UNDER_REVIEW")
         change = propose_adjustment(
             rating, reason_code="self_report", to_grade=1, text="主动退回全部基金", by=REVIEWER
         )
+        in_state(rating, "PUBLIC_NOTICE")
         client = opened(address)
         assert "主动退回" not in text_of(client.get(address))  # proposed is not decided
+        in_state(rating, "UNDER_REVIEW")
         decide_adjustment(change, approve=True, text="内部意见", by=APPROVER)
+        in_state(rating, "PUBLIC_NOTICE")
         text = text_of(client.get(address))
         assert "主动退回全部基金" in text
         assert change.clause in text

@@ -20,7 +20,7 @@ from ratings.models import (
     Violation,
 )
 from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES, moves_from
-from ratings.services.adjustments import propose_adjustment
+from ratings.services.adjustments import propose_correction
 from ratings.services.audit import SYSTEM, Actor
 from ratings.services.errors import Refused
 from ratings.services.facts import void_fact
@@ -51,7 +51,6 @@ from tests.ratings.services.regrading import (
     PENALISED,
     REVIEWER,
     A,
-    C,
     at_the_same_moment,
     city_in,
     convict,
@@ -393,12 +392,14 @@ class TestDeciding:
 
     def test_an_open_adjustment_comes_first(self) -> None:
         rating = rating_in("PUBLIC_NOTICE")
-        row = proposed(rating)
-        propose_adjustment(rating, reason_code="self_report", to_grade=C - 1, text="主动", by=OTHER, at=AT)
+        row, fact = proposed(rating), penalty(rating)
+        convict(rating.pharmacy, occurred_on=date(2025, 11, 1), decided_on=date(2025, 12, 1))
+        propose_correction(rating, text="补录处罚", clause="第十条", by=OTHER, at=AT)
         with pytest.raises(Refused, match=r"待审批的等级调整.*审批丁 提出.*再作本决定"):
             decide_objection(row, text="同意", by=APPROVER, at=AT)
         row.refresh_from_db()
-        assert (row.state, penalty(rating).is_live) == ("PROPOSED", True)
+        fact.refresh_from_db()
+        assert (row.state, fact.is_live) == ("PROPOSED", True)
 
     def test_not_while_the_period_is_settled_but_not_published(self) -> None:
         rating = rating_in("PUBLIC_NOTICE")
