@@ -1,0 +1,90 @@
+"""One-time links: issued by those with the right, shown once, gone when issued anew."""
+
+import csv
+import io
+import re
+from urllib.parse import urlparse
+
+import pytest
+from django.test import Client
+
+from ratings.models import AuditEvent, NoticeLink, Pharmacy
+
+from .conftest import HERE, THERE, Desk, page_of, text_of, url
+
+
+def issue(desk: Desk, who: str = "clerk") -> str:
+    """Issue a link for the first pharmacy; its path."""
+    page = desk[who].post(url("noticelink", "issue", desk.rating().pk)).content.decode()
+    found = re.search(r'value="(http://testserver/n/[\w-]+/)"', page)
+    assert found is not None, page
+    return urlparse(found[1]).path
+
+
+@pytest.mark.parametrize("who", ["clerk", "reviewer"])
+def test_one_link_shown_once(desk: Desk, client: Client, who: str) -> None:
+    desk.to("PUBLIC_NOTICE")
+    address = url("noticelink", "issue", desk.rating().pk)
+    assert address in text_of(desk[who], page_of(desk.rating()))
+    path = issue(desk, who)
+    assert client.get(path).status_code == 200
+    again = desk[who].get(address)
+    assert path not in again.content.decode()
+    assert "已有一个有效的链接" in again.content.decode()
+    assert "no-store" in again["Cache-Control"]
+    token = path.split("/")[2]
+    assert not AuditEvent.objects.filter(detail__icontains=token).exists()
+
+
+@pytest.mark.parametrize("who", ["approver", "inspector"])
+def test_who_may_not(desk: Desk, who: str) -> None:
+    period = desk.to("PUBLIC_NOTICE")
+    for address in (
+        url("noticelink", "issue", desk.rating().pk),
+        url("noticelink", "district", period.pk, HERE),
+    ):
+        assert desk[who].get(address).status_code == 403
+        assert desk[who].post(address).status_code == 403
+        assert address not in text_of(desk[who], page_of(period))
+    assert not NoticeLink.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["UNDER_REVIEW", "FINAL"])
+def test_only_under_notice(desk: Desk, state: str) -> None:
+    period = desk.to(state)
+    for address in (
+        url("noticelink", "issue", desk.rating().pk),
+        url("noticelink", "district", period.pk, HERE),
+    ):
+        assert "只有公示中的评价结果才签发告知链接" in desk["clerk"].post(address).content.decode()
+    assert not NoticeLink.objects.exists()
+
+
+def test_a_district_as_a_file(desk: Desk, client: Client) -> None:
+    period = desk.to("PUBLIC_NOTICE")
+    Pharmacy.objects.filter(pk=desk.shops[0].pk).update(name="=HYPERLINK(1)")
+    address = url("noticelink", "district", period.pk, HERE)
+    assert address in text_of(desk["clerk"], page_of(period))
+    old = issue(desk)
+    answer = desk["clerk"].post(address)
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    head, *rows = csv.reader(io.StringIO(text))
+    assert head == ["定点编码", "药店", "告知链接"]
+    assert [row[0] for row in rows] == sorted(
+        desk.run.ratings.filter(district=HERE).values_list("pharmacy__code", flat=True)
+    )
+    assert rows[0][1] == "'=HYPERLINK(1)"
+    assert all(client.get(urlparse(row[2]).path).status_code == 200 for row in rows)
+    assert "取代" in client.get(old).content.decode()
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert "其中已打开 0 个" in text_of(desk["clerk"], address)
+
+
+def test_other_districts_are_out_of_reach(desk: Desk) -> None:
+    period = desk.to("PUBLIC_NOTICE")
+    local = desk.local(THERE, "经办员")
+    assert local.post(url("noticelink", "issue", desk.rating().pk)).status_code == 404
+    assert local.post(url("noticelink", "district", period.pk, HERE)).status_code == 404
+    issue(desk)
+    assert local.get(url("noticelink", "changelist")).context["cl"].result_count == 0
+    assert desk["inspector"].get(url("noticelink", "changelist")).context["cl"].result_count == 1
