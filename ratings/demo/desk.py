@@ -157,16 +157,12 @@ def _third(stage: _Stage, life: RatingPeriod, began: int) -> None:
 
 
 def _fourth(stage: _Stage, life: RatingPeriod, began: int) -> None:
-    """Notice begins; two objections and an adjustment are on the desk."""
+    """Notice begins; two objections are on the desk."""
     move(life, "give_notice", by=APPROVER, at=stage.now)
     shops = stage.cast(life.run, _C)
     _object(stage, next(shops), 0)
     proposed = _object(stage, next(shops), 0)
     propose_outcome(proposed, outcome="REJECTED", text="经核查，事实清楚（演示）", by=REVIEWER, at=stage.now)
-    propose_adjustment(
-        next(stage.cast(life.run, _B)), reason_code="emergency_supply", to_grade=0, by=REVIEWER, at=stage.now,
-        text="保供期间按约定足量供应（演示）",
-    )  # fmt: skip
 
 
 def _since(stage: _Stage, life: RatingPeriod) -> None:

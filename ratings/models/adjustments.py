@@ -41,6 +41,8 @@ class Rerating(models.Model):
         verbose_name = verbose_name_plural = "复评"
         ordering = ("-id",)
         default_permissions = ()
+        #: the guards of facts ask for the newest cutoff at every write
+        indexes = (models.Index(fields=("cutoff",), name="rerating_cutoff"),)
         constraints = (
             models.CheckConstraint(
                 name="rerating_grade_or_reason",
@@ -97,8 +99,8 @@ class Adjustment(models.Model):
     rerating = models.ForeignKey(
         Rerating, models.PROTECT, null=True, blank=True, related_name="adjustments", verbose_name="复评"
     )
-    reverses = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", verbose_name="撤销的调整"
+    reverses = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="reversals", verbose_name="撤销的调整"
     )
     objection = models.ForeignKey(
         Objection, models.PROTECT, null=True, blank=True, related_name="adjustments", verbose_name="异议"
@@ -131,6 +133,12 @@ class Adjustment(models.Model):
                 condition=Q(state="PROPOSED"),
                 name="adjustment_one_open",
                 violation_error_message="该药店已有一件待审批的调整，请先处理。",
+            ),
+            models.UniqueConstraint(
+                fields=("reverses",),
+                condition=Q(state__in=["PROPOSED", "APPROVED"]),
+                name="adjustment_reversed_once",
+                violation_error_message="该调整的撤销已在办理或已生效。",
             ),
             *who_when("adjustment", "decided"),
             models.CheckConstraint(

@@ -28,18 +28,18 @@ from ratings.services.standing import Standing, standing
 from ratings.services.steps import written
 
 Cause = Adjustment.Cause
-_BEFORE: Final = frozenset({Cause.JUDGEMENT, Cause.OBJECTION, Cause.CORRECTION, Cause.REPAIR})
-#: For which causes a grade may be changed while its period is in a state; else not at all.
+_RECKONED: Final = frozenset(Cause) - {Cause.JUDGEMENT}
+#: For which causes a grade may be changed while its period is in a state; else not at all. Judgement
+#: ends where public notice begins: what the public was told changes by facts and rules only.
 ALLOWED: Final[Mapping[str, frozenset[Cause]]] = {
-    "UNDER_REVIEW": _BEFORE,
-    "PUBLIC_NOTICE": _BEFORE,
-    "PUBLISHED": frozenset(Cause) - {Cause.JUDGEMENT},
+    "UNDER_REVIEW": frozenset(Cause),
+    "PUBLIC_NOTICE": _RECKONED,
+    "PUBLISHED": _RECKONED,
 }
 #: What to do instead in a state that does not allow the cause.
 _INSTEAD: Final = {
     "COMPUTED": "请先开始审核。",
-    "UNDER_REVIEW": "期间变动只及于已发布的等级；本周期发布后再办理。",
-    "PUBLIC_NOTICE": "期间变动只及于已发布的等级；本周期发布后再办理。",
+    "PUBLIC_NOTICE": "公示开始后不得再依规调整；确有必要的，请由审批员退回审核，调整后重新公示。",
     "FINAL": "请由审批员撤销审定、退回审核后办理，或在发布后更正。",
     "PUBLISHED": "已发布的等级不能依规调整；事实有误的，请更正事实后复评更正。",
     "CLOSED": "请在该药店最近一次发布的评价周期中办理。",
@@ -211,11 +211,6 @@ def propose_reversal(
     before = standing(rating)
     if before.adjustment != adjustment:
         raise Refused(f"{adjustment}之后又批准了{before.adjustment}，不能再撤销；请对最近一件办理。")
-    earlier = Adjustment.objects.filter(reverses=adjustment).first()
-    if earlier is not None:
-        raise Refused(
-            f"{adjustment}的撤销（{earlier}）{earlier.get_state_display()}；一件调整只能申请撤销一次。"
-        )
     return _propose(
         rating,
         period,

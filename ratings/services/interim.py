@@ -5,7 +5,7 @@ last period gave. Found set-based, proposed by the finder, approved by somebody 
 """
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from django.db import connection, transaction
@@ -26,24 +26,28 @@ from ratings.services.steps import shown_day
 from ratings.signals import hold_sources, read_signals
 
 Columns = dict[str, np.ndarray[Any, Any]]
+#: Periods whose grades are looked at: out, or on their way.
+STATES: Final = ("PUBLISHED", "UNDER_REVIEW", "PUBLIC_NOTICE")
 
 
 @transaction.atomic
 def find_interim(*, by: Actor, at: datetime | None = None) -> list[Adjustment]:
-    """Propose a change for every pharmacy whose public grade is better than the scheme allows today.
+    """Propose a change for every pharmacy whose grade is better than the scheme allows today.
 
-    Looked at is each pharmacy's last published rating, where nothing is proposed yet: its caps
-    and eligibility rules marked ``at_once``, and whether it is still designated, as of the
-    Shanghai day of ``at``. Run again, it finds only what is new; what an approver rejected is
-    found again as long as the facts stand, because the scheme leaves no choice: void the fact
-    instead. The new proposals, by code.
+    Looked at are each pharmacy's public grade, while it is valid, and its grade in a period
+    under review or public notice, so that the next publication does not undo what applies at
+    once; where nothing is proposed yet. They are held against the caps and eligibility rules
+    marked ``at_once``, and whether the pharmacy is still designated, as of the Shanghai day of
+    ``at``. Run again, it finds only what is new; what an approver rejected is found again as
+    long as the facts stand, because the scheme leaves no choice: void the fact instead. The new
+    proposals, by code.
     """
     with connection.cursor() as cursor:
         hold_sources(cursor)
     periods = list(
         RatingPeriod.objects.select_for_update(no_key=True, of=("self",))
         .select_related("run__scheme")
-        .filter(state="PUBLISHED")
+        .filter(state__in=STATES)
         .order_by("pk")
     )
     if not periods:
@@ -52,7 +56,7 @@ def find_interim(*, by: Actor, at: datetime | None = None) -> list[Adjustment]:
     at = at or cutoff
     day = timezone.localtime(at).date()
     today = read_signals(Period.day(day), cutoff, settled=True)
-    public = _public_grades()
+    public = _grades(day)
     found: list[Adjustment] = []
     for period in periods:
         mine = {name: values[public["period"] == period.pk] for name, values in public.items()}
@@ -72,22 +76,28 @@ def find_interim(*, by: Actor, at: datetime | None = None) -> list[Adjustment]:
     return found
 
 
-def _public_grades() -> Columns:
-    """Each pharmacy's last published rating with a grade, by pharmacy, without those about to change."""
+def _grades(day: date) -> Columns:
+    """Each pharmacy's valid public grade and its grade in an open period, without those about to change."""
     return read_columns(
         f"""
         SELECT rating, pharmacy, period, position FROM (
-            SELECT DISTINCT ON (r.pharmacy_id) r.id AS rating, r.pharmacy_id AS pharmacy,
-                   p.id AS period, standing.position,
+            SELECT DISTINCT ON (r.pharmacy_id, p.state = 'PUBLISHED')
+                   r.id AS rating, r.run_id AS run, r.pharmacy_id AS pharmacy,
+                   p.id AS period, p.state = 'PUBLISHED' AS published, standing.position,
                    EXISTS (SELECT FROM ratings_adjustment o
                            WHERE o.rating_id = r.id AND o.state = 'PROPOSED') AS pending
             FROM ratings_ratingperiod p JOIN ratings_rating r ON r.run_id = p.run_id {STANDING_JOIN}
-            WHERE p.state = 'PUBLISHED'
-            ORDER BY r.pharmacy_id, p.period_end DESC, p.published_at DESC
+            WHERE p.state = ANY(%(states)s)
+            ORDER BY r.pharmacy_id, p.state = 'PUBLISHED', p.period_end DESC, p.published_at DESC
         ) newest
-        WHERE position >= 0 AND NOT pending ORDER BY pharmacy
+        WHERE position >= 0 AND NOT pending AND (NOT published OR EXISTS (
+            SELECT FROM ratings_publishedgrade g
+            WHERE g.pharmacy_id = newest.pharmacy AND g.run = newest.run
+              AND (g.valid_until IS NULL OR g.valid_until > %(day)s)
+        ))
+        ORDER BY pharmacy
         """,
-        {},
+        {"states": list(STATES), "day": day},
         {"rating": "i8", "pharmacy": "i8", "period": "i8", "position": "i2"},
     )
 

@@ -1,7 +1,7 @@
 """Reckoning one pharmacy again: the scheme and the peers of its run, the facts of now.
 
 The others stay where they were, because medians and cut points are those that the run keeps.
-Where the grade is published, what the scheme lets apply at once counts too, as of the day.
+What the scheme lets apply at once counts too, as of the day.
 """
 
 import hashlib
@@ -12,9 +12,10 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ratings.models import Rating, RatingPeriod, RatingRun, Rerating
+from ratings.models import Rating, RatingRun, Rerating
 from ratings.rules import digest, rate, required_measures
 from ratings.rules.adjusting import at_once_limit, withdrawn_at_once
+from ratings.rules.columns import Signals
 from ratings.rules.outcomes import Outcomes
 from ratings.rules.periods import Period
 from ratings.rules.problems import SignalsError
@@ -26,7 +27,7 @@ from ratings.services.runs import fingerprint, stored_peers
 from ratings.services.schemes import parsed
 from ratings.signals import hold_sources, read_signals
 
-#: Why a published grade is withdrawn whatever the scheme says; no scheme can have a rule of this id.
+#: Why a grade is withdrawn whatever the scheme says; no scheme can have a rule of this id.
 NOT_DESIGNATED: Final = Reason("registry:ended", "已不再定点", "登记的定点终止日")
 #: What a reckoning gives; all but the caps' names come from ``rate()``.
 Reckoned = dict[str, Any]
@@ -47,7 +48,7 @@ def rerate(rating: Rating, *, by: Actor, at: datetime | None = None) -> Rerating
     cutoff = timezone.now()
     at = at or cutoff
     rating = Rating.objects.select_related("run__scheme", "pharmacy").get(pk=rating.pk)
-    found = reckon(rating.run, [rating.pharmacy_id], cutoff, day_at_once(rating.run, at))
+    found = reckon(rating.run, [rating.pharmacy_id], cutoff, timezone.localdate(at))
     if rating.pharmacy_id not in found:
         raise Refused(
             f"按现在的登记，药店 {rating.pharmacy.code} 在{Period.parse(rating.run.period).label}末日已不定点，"
@@ -70,19 +71,11 @@ def rerate(rating: Rating, *, by: Actor, at: datetime | None = None) -> Rerating
     return rerating
 
 
-def day_at_once(run: RatingRun, at: datetime) -> date | None:
-    """The Shanghai day as of which rules marked ``at_once`` apply; None before publication."""
-    period = RatingPeriod.objects.filter(run=run, published_at__lte=at).first()
-    return timezone.localtime(at).date() if period else None
-
-
-def reckon(
-    run: RatingRun, pharmacies: Collection[int], cutoff: datetime, day: date | None
-) -> dict[int, Reckoned]:
+def reckon(run: RatingRun, pharmacies: Collection[int], cutoff: datetime, day: date) -> dict[int, Reckoned]:
     """Each pharmacy's columns of a Rerating, by its id; those no longer in the run's population are left out.
 
-    Nothing is locked and nothing stored. ``day`` as of :func:`day_at_once`. Raises Refused
-    where the facts do not fit the scheme.
+    Nothing is locked and nothing stored. ``day`` is the Shanghai day as of which rules marked
+    ``at_once`` apply. Raises Refused where the facts do not fit the scheme.
     """
     scheme, peers = parsed(run.scheme), stored_peers(run)
     signals = read_signals(
@@ -93,8 +86,8 @@ def reckon(
         settled=True,
     )
     # Facts between two periods; the months' payments play no part in them.
-    today = read_signals(Period.day(day), cutoff, pharmacies=pharmacies, settled=True) if day else None
-    places = {int(key): place for place, key in enumerate(today.pharmacy_id)} if today else {}
+    today = read_signals(Period.day(day), cutoff, pharmacies=pharmacies, settled=True)
+    places = {int(key): place for place, key in enumerate(today.pharmacy_id)}
     found: dict[int, Reckoned] = {}
     for row, key in enumerate(signals.pharmacy_id.tolist()):
         one = take(signals, [row])
@@ -102,20 +95,23 @@ def reckon(
             outcomes = rate(scheme, one, peers)
         except SignalsError as error:
             raise Refused(f"资料不合评价规则，不能复评：{error}") from error
-        inputs = fingerprint(one)
-        found[key] = _columns(outcomes)
-        if today is not None and day is not None:
-            place = places.get(key)
-            now = take(today, [] if place is None else [place])
-            inputs = hashlib.sha256(f"{inputs} {fingerprint(now)}".encode()).hexdigest()
-            if place is None:
-                found[key]["withdrawn_rule"] = NOT_DESIGNATED.id
-            else:
-                limit, reason = at_once_limit(scheme, now, day), withdrawn_at_once(scheme, now, day)
-                found[key]["limit"], found[key]["limit_rule"] = (limit[0], limit[1].id) if limit else (-1, "")
-                found[key]["withdrawn_rule"] = reason.id if reason else ""
-        found[key]["inputs_sha256"] = inputs
+        place = places.get(key)
+        now = take(today, [] if place is None else [place])
+        inputs = hashlib.sha256(f"{fingerprint(one)} {fingerprint(now)}".encode()).hexdigest()
+        found[key] = {**_columns(outcomes), **_at_once(scheme, now, day), "inputs_sha256": inputs}
     return found
+
+
+def _at_once(scheme: Scheme, now: Signals, day: date) -> Reckoned:
+    """What applies at once to the one pharmacy in ``now``, which is empty when it is designated no more."""
+    if not len(now):
+        return {"withdrawn_rule": NOT_DESIGNATED.id}
+    limit, reason = at_once_limit(scheme, now, day), withdrawn_at_once(scheme, now, day)
+    return {
+        "limit": limit[0] if limit else -1,
+        "limit_rule": limit[1].id if limit else "",
+        "withdrawn_rule": reason.id if reason else "",
+    }
 
 
 def _columns(outcomes: Outcomes) -> Reckoned:
@@ -137,7 +133,7 @@ def replay_rerating(rerating: Rerating) -> bool:
     """Whether reckoning a stored re-rating again gives every byte of it."""
     run, key = rerating.rating.run, rerating.rating.pharmacy_id
     try:
-        found = reckon(run, [key], rerating.cutoff, day_at_once(run, rerating.reckoned_at)).get(key)
+        found = reckon(run, [key], rerating.cutoff, timezone.localdate(rerating.reckoned_at)).get(key)
     except Refused:
         return False
     return found is not None and all(getattr(rerating, name) == value for name, value in found.items())
@@ -146,7 +142,7 @@ def replay_rerating(rerating: Rerating) -> bool:
 def still_holds(rerating: Rerating, at: datetime) -> bool:
     """Whether the facts of now still give what a re-rating gave: its score, grade, caps and limits."""
     run, key = rerating.rating.run, rerating.rating.pharmacy_id
-    found = reckon(run, [key], timezone.now(), day_at_once(run, at)).get(key)
+    found = reckon(run, [key], timezone.now(), timezone.localdate(at)).get(key)
     decisive = ("state", "score", "grade", "caps", "limit", "withdrawn_rule")
     return found is not None and all(getattr(rerating, name) == found[name] for name in decisive)
 

@@ -98,7 +98,8 @@ def list_items(period: RatingPeriod) -> int:
         _BITS.NEAR: near(
             scheme, stored_peers(run), rows["score"], rows["district"], rows["chain"] == 1, rated
         ),
-        _BITS.FIRST: rated & ~published,
+        # Where nothing was published before, every rating is a first one, and none is remarkable for it.
+        _BITS.FIRST: rated & ~published & published.any(),
         _BITS.GROWTH: rated & grown,
     }
     remarks = np.zeros(len(rated), np.int64)

@@ -150,7 +150,7 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
             acts.append(evidence_act("add_adjustment"))
             return acts
         judged = row.state == Adjustment.State.APPROVED and row.cause == Adjustment.Cause.JUDGEMENT
-        if judged and not Adjustment.objects.filter(reverses=row).exists():
+        if judged and not row.reversals.filter(state__in=("PROPOSED", "APPROVED")).exists():
             return (
                 Act(
                     "reverse",

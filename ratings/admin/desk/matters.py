@@ -15,7 +15,7 @@ from ratings.services.standing import standing
 
 #: (title, permission, states of the period, name of the address); the address takes the rating's id.
 _BEGINNINGS = (
-    ("提出等级调整", "add_adjustment", ("UNDER_REVIEW", "PUBLIC_NOTICE"), "ratings_adjustment_propose"),
+    ("提出等级调整", "add_adjustment", ("UNDER_REVIEW",), "ratings_adjustment_propose"),
     (
         "复评更正",
         "add_adjustment",

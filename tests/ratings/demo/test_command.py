@@ -108,7 +108,7 @@ def the_desk_is_furnished() -> None:
     assert overdue(Objection.objects.all(), today).count() == 1
     assert set(CreditRepair.objects.values_list("state", flat=True)) == {"GRANTED", "PROPOSED", "APPLIED"}
     waiting = Adjustment.objects.filter(state="PROPOSED").values_list("cause", flat=True)
-    assert set(waiting) == {"JUDGEMENT", "INTERIM", "WITHDRAWAL"}
+    assert set(waiting) == {"INTERIM", "WITHDRAWAL"}
     connection.check_constraints()  # as a commit would: the audit events are chained
     for command in ("verify_audit", "verify_publication"):
         call_command(command, stdout=StringIO())
