@@ -1,11 +1,14 @@
 """Users, groups and scopes: changed by superusers only, and every change is on record."""
 
+from typing import Any
+
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
 from ratings.admin.permissions import MEANINGS
 from ratings.models import AuditEvent, StaffScope
+from ratings.services.roles import CLERK
 from tests import factories
 
 from .conftest import client_of, staff
@@ -111,3 +114,26 @@ def test_names_of_users_stand_as_written(root: Client) -> None:
     page = root.get(reverse("admin:auth_user_change", args=(user.pk,))).content.decode()
     assert "yuecheng" in page
     assert "Yuecheng" not in page
+
+
+def test_shipped_groups_are_seen_only(root: Client) -> None:
+    group = Group.objects.get(name=CLERK)
+    address = reverse("admin:auth_group_change", args=(group.pk,))
+    page = root.get(address).content.decode()
+    assert "升级时重置" in page
+    assert "违法违规：查看、录入<" in page
+    assert words_of(page) == set()
+    assert root.post(address, {"name": "改名"}).status_code == 403
+    group.refresh_from_db()
+    assert group.name == CLERK
+    listed = root.get(reverse("admin:auth_group_changelist")).content.decode()
+    assert listed.count("随系统提供") == 4
+
+
+def test_pages_of_staff_take_a_constant_number_of_queries(
+    root: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(3):
+        staff(f"colleague{number}").groups.add(Group.objects.get(name=CLERK))
+        with django_assert_max_num_queries(10):
+            assert root.get(reverse("admin:auth_user_changelist")).status_code == 200
