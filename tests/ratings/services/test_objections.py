@@ -21,7 +21,7 @@ from ratings.models import (
 )
 from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES, moves_from
 from ratings.services.adjustments import propose_correction
-from ratings.services.audit import SYSTEM, Actor
+from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.facts import void_fact
 from ratings.services.objections import (
@@ -35,7 +35,6 @@ from ratings.services.objections import (
     receive_objection,
     request_review,
     return_objection,
-    review_until,
     withdraw_objection,
 )
 from ratings.services.standing import standing
@@ -242,17 +241,6 @@ class TestClocks:
                 row, reason="需调取监控", by=REVIEWER, at=shanghai(row.due_on + timedelta(days=1))
             )
 
-    def test_a_review_within_its_term_and_with_clocks_of_its_own(self) -> None:
-        row = rejected(rating_in("PUBLISHED"))
-        until = review_until(row)
-        assert until == date(2026, 2, 26)  # ten working days after 5 February
-        with pytest.raises(Refused, match=r"申请复核的期限已于 2026年2月26日届满.*行政复议"):
-            request_review(row, statement="不服", by=CLERK, at=shanghai(until + timedelta(days=1)))
-        row = request_review(row, statement="不服", by=CLERK, at=shanghai(until))
-        assert (row.due_on, row.last_due_on) == (date(2026, 3, 4), date(2026, 3, 25))
-        extended = extend_objection(row, reason="需补充调查", by=REVIEWER, at=shanghai(row.due_on))
-        assert extended.due_on == row.last_due_on
-
 
 def _walk(row: Objection, state: str) -> None:
     """Take an open objection to ``state`` past the services."""
@@ -453,35 +441,6 @@ class TestDeciding:
         with pytest.raises(Refused, match="决定理由不超过 420 字"):
             decide_objection(row, text="字" * 421, by=APPROVER, at=AT)
         assert len(decide_objection(row, text="字" * 420, by=APPROVER, at=AT).decision_text) <= 500
-
-
-class TestReview:
-    def test_upheld_by_a_third_person_takes_effect(self) -> None:
-        rating = rating_in("PUBLISHED")
-        row = proposed(rating, "REJECTED")
-        add_later = decide_objection(row, text="事实清楚", by=APPROVER, at=AT)
-        row = request_review(add_later, statement="有新证据", by=CLERK, at=AT)
-        for person in (REVIEWER, APPROVER):
-            with pytest.raises(Refused, match="以外的人办理"):
-                decide_review(row, upheld=True, remedy="VOID_FACTS", text="采纳", by=person, at=AT)
-        row = decide_review(row, upheld=True, remedy="VOID_FACTS", text="采纳", by=OTHER, at=AT)
-        assert (row.state, row.remedy, row.reviewed_by) == ("REVIEW_UPHELD", "VOID_FACTS", desk.OTHER)
-        assert row.review_text == "采纳（复评后等级由 C 级变更为 A 级。）"
-        change = Adjustment.objects.get()
-        assert (change.proposed_by, change.decided_by) == (SYSTEM.name, desk.OTHER)
-        assert PublishedGrade.objects.filter(pharmacy=rating.pharmacy, event="CORRECTION").exists()
-
-    def test_the_database_holds_the_third_person(self) -> None:
-        row = request_review(rejected(rating_in("PUBLISHED")), statement="不服", by=CLERK, at=AT)
-        with pytest.raises(IntegrityError, match="not_reviewed_by_decider"), transaction.atomic():
-            Objection.objects.filter(pk=row.pk).update(reviewed_by=desk.APPROVER, reviewed_at=AT)
-
-    def test_not_beside_a_new_objection(self) -> None:
-        rating = rating_in("PUBLISHED")
-        row = rejected(rating)
-        receive(rating)
-        with pytest.raises(Refused, match="尚未办结"):
-            request_review(row, statement="不服", by=CLERK, at=AT)
 
 
 @pytest.mark.django_db(transaction=True)
