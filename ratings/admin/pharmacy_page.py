@@ -30,8 +30,8 @@ _MONTHS = 24
 def pharmacy_page(request: HttpRequest, pharmacy: Pharmacy) -> list[dict[str, Any]]:
     """The tables, each only for those who may see that sort of record."""
     makers = (
-        (PublishedGrade, published_history),
         (Rating, _ratings),
+        (PublishedGrade, published_history),
         (Violation, _violations),
         (Complaint, _complaints),
         (ServiceStatus, _statuses),
