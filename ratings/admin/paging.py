@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.utils.functional import cached_property
 
 
@@ -26,3 +26,12 @@ class CappedPaginator(Paginator):
     def capped(self) -> bool:
         """True when there are more rows than are paged through."""
         return self.found > self.cap
+
+    def page(self, number: int | str) -> Page:
+        """One page, its keys found first: what is sorted and skipped are keys, not rows with all
+        that is joined to them."""
+        number = self.validate_number(number)
+        rows: Any = self.object_list
+        first = (number - 1) * self.per_page
+        keys = list(rows.values_list("pk", flat=True)[first : first + self.per_page])
+        return self._get_page(rows.filter(pk__in=keys), number, self)

@@ -254,7 +254,8 @@ def progress(period: RatingPeriod) -> list[Progress]:
     )
     items = {
         district: (listed, confirmed)
-        for district, listed, confirmed in ReviewItem.objects.filter(period=period)
+        # The run is said again, so that the ratings of all other runs are not read.
+        for district, listed, confirmed in ReviewItem.objects.filter(period=period, rating__run=period.run_id)
         .order_by()
         .values_list("rating__district_id")
         .annotate(listed=Count("pk"), confirmed=Count("pk", filter=Q(confirmed_at__isnull=False)))

@@ -19,7 +19,7 @@ class Table:
 
     def __str__(self) -> str:
         shown = [self.title]
-        width = max(26, *(len(what) + 1 for what, _, _ in self.lines))
+        width = max(26, *(len(what) + 1 for what, _, _ in self.lines), 0)
         for what, seconds, remark in self.lines:
             taken = "" if seconds is None else f"{seconds:9.3f} s"
             shown.append(f"  {what:<{width}}{taken:>11}  {remark}")
