@@ -57,7 +57,10 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("creditsys/admin.css"),
         lambda request: static("creditsys/desk.css"),
     ],
-    "SCRIPTS": [lambda request: static("creditsys/admin.js")],
+    "SCRIPTS": [
+        lambda request: static("creditsys/admin.js"),
+        lambda request: static("creditsys/desk.js"),
+    ],
     "COLORS": {
         "primary": {
             "50": "#eff6fb",

@@ -1,0 +1,15 @@
+// The button beside a one-time link copies it; where the browser does not let us, the text is selected.
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("[data-copy]").forEach((button) => {
+    button.addEventListener("click", async () => {
+      const box = document.getElementById(button.dataset.copy);
+      box.select();
+      try {
+        await navigator.clipboard.writeText(box.value);
+        button.textContent = "已复制";
+      } catch {
+        button.textContent = "已选中，请按 Ctrl+C 复制";
+      }
+    });
+  });
+});
