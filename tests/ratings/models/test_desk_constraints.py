@@ -192,6 +192,13 @@ class TestAdjustment:
         broken("已决定的记录不得再改", changed(row, decision_text="改口"))
         broken("已决定的记录不得再改", changed(row, state="REJECTED"))
 
+    def test_reversed_once_unless_rejected(self, period: RatingPeriod, rating: Rating) -> None:
+        first = desk.decided(desk.adjustment(period, rating))
+        back = {"cause": "CORRECTION", "from_grade": 1, "to_grade": 0, "reverses": first}
+        desk.decided(desk.adjustment(period, rating, **back), "REJECTED")
+        desk.decided(desk.adjustment(period, rating, **back))
+        broken("adjustment_reversed_once", lambda: desk.adjustment(period, rating, **back))
+
     def test_rerating(self, rating: Rating) -> None:
         broken("rerating_grade_or_reason", lambda: desk.rerating(rating, grade=-1, grade_before_caps=-1))
         broken("rerating_fingerprints", lambda: desk.rerating(rating, inputs_sha256=""))

@@ -140,13 +140,11 @@ class TestLimits:
 
 
 STATES = ("COMPUTED", "UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL", "PUBLISHED", "CLOSED", "ABANDONED")
-BEFORE = {"JUDGEMENT", "OBJECTION", "CORRECTION", "REPAIR"}
-AFTER = {"OBJECTION", "CORRECTION", "REPAIR", "INTERIM", "WITHDRAWAL"}
-POSSIBLE = {"UNDER_REVIEW": BEFORE, "PUBLIC_NOTICE": BEFORE, "PUBLISHED": AFTER}
+RECKONED = {"OBJECTION", "CORRECTION", "REPAIR", "INTERIM", "WITHDRAWAL"}
+POSSIBLE = {"UNDER_REVIEW": {"JUDGEMENT", *RECKONED}, "PUBLIC_NOTICE": RECKONED, "PUBLISHED": RECKONED}
 REMEDY = {
     "COMPUTED": "先开始审核",
-    "UNDER_REVIEW": "发布后再办理",
-    "PUBLIC_NOTICE": "发布后再办理",
+    "PUBLIC_NOTICE": "调整后重新公示",
     "FINAL": "撤销审定",
     "PUBLISHED": "复评更正",
     "CLOSED": "最近一次发布",
@@ -303,6 +301,12 @@ class TestReversal:
         approve(propose_reversal(first, text="撤", by=REVIEWER))
         with pytest.raises(Refused, match="之后又批准了"):
             propose_reversal(first, text="再撤", by=REVIEWER)
+
+    def test_again_after_a_rejection(self) -> None:
+        first = approve(propose(in_review()))
+        back = propose_reversal(first, text="撤", by=REVIEWER)
+        decide_adjustment(back, approve=False, text="依据不足", by=OTHER)
+        assert approve(propose_reversal(first, text="补充依据后再撤", by=REVIEWER), by=OTHER).to_grade == C
 
     def test_what_was_reckoned_is_not_undone_by_hand(self) -> None:
         rating = in_review()

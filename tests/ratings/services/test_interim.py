@@ -111,13 +111,39 @@ def test_nothing_is_found_where_nothing_happened() -> None:
     assert not AuditEvent.objects.filter(action="提出期间变动").exists()
 
 
-@pytest.mark.parametrize(
-    "state", ["COMPUTED", "UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL", "CLOSED", "ABANDONED"]
-)
-def test_only_published_grades_are_looked_at(state: str) -> None:
+@pytest.mark.parametrize("state", ["COMPUTED", "FINAL", "CLOSED", "ABANDONED"])
+def test_what_is_neither_out_nor_on_its_way_is_left(state: str) -> None:
     shops, _period = city_in(state)
     convict(shops[GOOD])
     assert found() == []
+
+
+@pytest.mark.parametrize("state", ["UNDER_REVIEW", "PUBLIC_NOTICE"])
+def test_the_next_publication_does_not_undo_what_applies_at_once(state: str) -> None:
+    """A fraud after the period's end touches the public grade and the one on its way alike."""
+    shops, _published = city_in("PUBLISHED")
+    run = start_run(Period.parse("2026H1"), rate_now().scheme, cutoff=timezone.now(), by=CLERK)
+    coming = desk.life(run, state)
+    convict(shops[GOOD], decided_on=date(2026, 7, 10), occurred_on=date(2026, 7, 1))
+    assert rating_of(shops[GOOD], coming).grade == A
+    rows = find_interim(by=REVIEWER, at=shanghai(date(2026, 7, 15)))
+    assert {(row.period.state, row.from_grade, row.to_grade) for row in rows} == {
+        ("PUBLISHED", A, D),
+        (state, A, D),
+    }
+    for row in rows:
+        approve(row, at=shanghai(date(2026, 7, 16)))
+    publish(coming, at=shanghai(date(2026, 8, 1)))
+    assert PublishedGrade.objects.filter(pharmacy=shops[GOOD]).latest("seq").grade == "D"
+
+
+@pytest.mark.parametrize(("day", "count"), [(date(2027, 2, 3), 1), (date(2027, 2, 4), 0)])
+def test_a_grade_that_has_run_out_is_left(day: date, count: int) -> None:
+    shops, _period = city_in("PUBLISHED")
+    row = PublishedGrade.objects.get(pharmacy=shops[GOOD])
+    assert row.valid_until == date(2027, 2, 4)
+    end_agreement(shops[GOOD])
+    assert len(found(at=shanghai(day))) == count
 
 
 @pytest.mark.parametrize(

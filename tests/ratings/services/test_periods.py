@@ -22,7 +22,7 @@ from ratings.models import (
 from ratings.rules import shipped_schemes
 from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, REASON
 from ratings.services import periods
-from ratings.services.adjustments import propose_adjustment
+from ratings.services.adjustments import propose_rerated
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.periods import DEMANDS, faults, move, notice_dates, open_period
@@ -52,8 +52,8 @@ def shop() -> Pharmacy:
 
 @pytest.fixture
 def run(scheme: SchemeVersion, shop: Pharmacy) -> RatingRun:
-    """One pharmacy, rated B, far from any bound."""
-    return run_of(scheme, Result(shop, 1, 85_000))
+    """One pharmacy, rated B by a cap, far from any bound."""
+    return run_of(scheme, Result(shop, 1, 95_000, before_caps=0))
 
 
 def confirmed(period: RatingPeriod) -> RatingPeriod:
@@ -444,10 +444,11 @@ class TestTwoAtOnce:
     def test_a_period_is_settled_or_a_proposal_made(self, run: RatingRun) -> None:
         period = desk.life(run, "PUBLIC_NOTICE")
         rating = run.ratings.get()
-        words = {"reason_code": "not_rectified", "to_grade": 2, "text": "拒不整改"}
+        words = {"cause": "CORRECTION", "text": "处罚决定已撤销", "clause": "第九条"}
+        again = desk.rerating(rating, grade=0)
         told = self.both(
             lambda: move(period, "finalise", by=REVIEWER, at=AFTER),
-            lambda: propose_adjustment(rating, **words, by=SECOND, at=AFTER),
+            lambda: propose_rerated(rating, again, **words, by=SECOND, at=AFTER),
         )
         assert told[0] == ""
         period.refresh_from_db()

@@ -102,6 +102,9 @@ class TestRemarks:
         assert listed(scheme, *results) == [FIRST, FIRST, 0, 0]
         assert set(ReviewItem.objects.values_list("previous_grade", flat=True)) == {""}
 
+    def test_none_is_first_where_nothing_was_published(self, scheme: SchemeVersion, shop: Pharmacy) -> None:
+        assert listed(scheme, at(shop, 1)) == [0]
+
     def test_the_last_published_grade_counts_not_the_computed_one(
         self, scheme: SchemeVersion, shop: Pharmacy
     ) -> None:
@@ -304,7 +307,8 @@ def test_constant_number_of_queries(scheme: SchemeVersion) -> None:
     ]
     for code, size in (("2025Q1", 1), ("2025Q2", 3)):
         period = desk.life(
-            run_of(scheme, *(at(shop, 1) for shop in shops[:size]), period=code), "UNDER_REVIEW"
+            run_of(scheme, *(at(shop, 1, before_caps=0) for shop in shops[:size]), period=code),
+            "UNDER_REVIEW",
         )
         with CaptureQueriesContext(connection) as listing:
             assert list_items(period) == size
