@@ -7,6 +7,9 @@ document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll('[title="Remove all items"]').forEach((part) => {
       part.setAttribute("title", "清除");
     });
+    document.querySelectorAll("input[x-ref=searchInput]:not([aria-label])").forEach((box) => {
+      box.setAttribute("aria-label", box.placeholder || "查找");
+    });
     document.querySelectorAll(".select2-selection[aria-labelledby]").forEach((box) => {
       const select = box.closest(".select2").previousElementSibling;
       const label = select && select.id && document.querySelector(`label[for="${select.id}"]`);
@@ -26,7 +29,7 @@ document.addEventListener("DOMContentLoaded", () => {
     input.hasChangeListener = true; // else unfold writes the file's name into the next text box
     input.addEventListener("change", () => {
       input.closest(".cs-file").querySelector("output").textContent =
-        input.files.length ? input.files[0].name : "未选择文件";
+        Array.from(input.files, (file) => file.name).join("、") || "未选择文件";
     });
   });
 });
