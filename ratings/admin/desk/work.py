@@ -13,6 +13,7 @@ from ratings.admin import show
 from ratings.admin.desk.clocks import days_left
 from ratings.admin.scope import visible
 from ratings.models import Adjustment, CreditRepair, Objection, RatingPeriod, ReviewItem
+from ratings.services import objections, repairs
 
 #: Takes the user's name and today.
 Rows = Callable[[str, date], QuerySet]
@@ -119,6 +120,27 @@ DUTIES = (
         lambda name, today: CreditRepair.objects.filter(state__in=("GRANTED", "REFUSED"), replied_on=None),
         {"due": "reply"},
         "reply_due_on",
+    ),
+    # for those who watch over the terms
+    Duty(
+        "督办：等级调整逾期",
+        "view_auditevent",
+        lambda name, today: Adjustment.objects.filter(state="PROPOSED", due_on__lt=today),
+        {"due": "overdue"},
+        "due_on",
+    ),
+    Duty(
+        "督办：异议逾期",
+        "view_auditevent",
+        lambda name, today: objections.overdue(Objection.objects.all(), today),
+        {"due": "overdue"},
+        "due_on",
+    ),
+    Duty(
+        "督办：信用修复逾期",
+        "view_auditevent",
+        lambda name, today: repairs.overdue(CreditRepair.objects.all(), today),
+        {"due": "overdue"},
     ),
 )
 

@@ -36,7 +36,7 @@ def test_only_what_the_scheme_allows_is_offered(desk: Desk) -> None:
     assert not Adjustment.objects.exists()
 
 
-@pytest.mark.parametrize("state", ["COMPUTED", "FINAL", "PUBLISHED"])
+@pytest.mark.parametrize("state", ["COMPUTED", "PUBLIC_NOTICE", "FINAL", "PUBLISHED"])
 def test_where_none_is_possible_it_says_why(desk: Desk, state: str) -> None:
     desk.to(state)
     page = text_of(desk["reviewer"], url("adjustment", "propose", desk.rating(2).pk))

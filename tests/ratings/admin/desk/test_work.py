@@ -60,10 +60,10 @@ def test_the_nearest_day_and_what_is_late(desk: Desk) -> None:
     page = desk["reviewer"].get("/admin/").content.decode()
     assert "已逾期 3 天" in page
     assert "逾期 1 件" in page
+    assert waiting(desk, "inspector") == {"督办：异议逾期": "1"}
     propose_outcome(row, outcome="REJECTED", text="属实", by=REVIEWER)
-    assert waiting(desk, "approver") == {"异议待决定": "1"}
+    assert waiting(desk, "approver") == {"异议待决定": "1", "督办：异议逾期": "1"}
     assert waiting(desk, "reviewer") == {}
-    assert desk["inspector"].get("/admin/").context["work"] is None
 
 
 def test_only_of_the_own_district(desk: Desk) -> None:
