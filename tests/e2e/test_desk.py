@@ -406,7 +406,7 @@ def degrade_a_fraud_at_once(stage: Stage) -> None:
     reviewer.sees("已提出 1 件，等待另一人审批。")
     approver.menu("等级调整")
     approver.open_row("柯岩大药房")
-    approver.sees("一票否决")
+    approver.sees("一票否决", "绍医保罚〔2026〕9号")
     approver.look("期间变动")
     approver.act("批准", 审批意见="骗保已经查实。")
     approver.sees("已批准。")

@@ -18,6 +18,7 @@ from ratings.admin.desk.clocks import days_left
 from ratings.admin.desk.evidence import evidence_act, evidence_rows
 from ratings.admin.desk.forms import form_of, words
 from ratings.admin.desk.proposing import ProposingPages
+from ratings.admin.desk.since import facts_since
 from ratings.admin.desk.standings import WithRuns, arrow, place_badge, rating_in_full
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.grades import readable
@@ -210,6 +211,7 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
             rerating=row.rerating,
             rerating_cutoff=show.moment(row.rerating.cutoff) if row.rerating else "",
             demand=_demand(row),
+            since=facts_since(request, rating, row.rerating) if row.rerating else (),
             explanation=explanation,
             problem=problem,
             evidence=evidence_rows(request, adjustment=row),
