@@ -3,8 +3,10 @@
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from ratings.models import StaffScope
@@ -25,11 +27,25 @@ def clerk(transactional_db: None, settings: LazySettings) -> User:
     return user
 
 
-def give_password(page: Page, live_server: LiveServer) -> None:
+@pytest.fixture
+def page(desk: BrowserContext) -> Page:
+    return desk.new_page()
+
+
+def give_password(page: Page, live_server: LiveServer, password: str = PASSWORD) -> None:
     page.goto(f"{live_server.url}/admin/ratings/violation/")
+    sign_in(page, password)
+
+
+def sign_in(page: Page, password: str = PASSWORD) -> None:
     page.get_by_label("用户名").fill("wangfang")
-    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").fill(password)
     page.get_by_role("button", name="登录").click()
+
+
+def give_code(page: Page, code: str) -> None:
+    page.get_by_label("验证码", exact=True).fill(code)
+    page.get_by_role("button", name="继续").click()
 
 
 def fits(page: Page) -> bool:
@@ -63,13 +79,58 @@ def test_enrol_leave_and_come_back(
     page.goto(f"{live_server.url}/admin/ratings/rating/")
     expect(page.get_by_label("验证码", exact=True)).to_be_visible()
     assert fits(page)
-    page.get_by_label("验证码", exact=True).fill("不是")
-    page.get_by_role("button", name="继续").click()
+    give_code(page, "不是")
     expect(page.get_by_role("alert")).to_contain_text("验证码不正确")
     page.wait_for_timeout(1100)  # the throttle of one wrong recovery code
-    page.get_by_label("验证码", exact=True).fill(recovery[0])
-    page.get_by_role("button", name="继续").click()
+    give_code(page, recovery[0])
     expect(page.get_by_text("还剩 9 个")).to_be_visible()
     expect(page).to_have_url(f"{live_server.url}/admin/ratings/rating/")
     assert wrong == []
     context.close()
+
+
+def test_the_phone_gives_each_code_once(page: Page, live_server: LiveServer, clerk: User) -> None:
+    device = TOTPDevice.objects.create(user=clerk, name="验证器", confirmed=True)
+    code = code_of(device)
+    give_password(page, live_server)
+    give_code(page, code)
+    expect(page).to_have_url(f"{live_server.url}/admin/ratings/violation/")
+
+    page.context.clear_cookies()
+    give_password(page, live_server)
+    give_code(page, code)
+    expect(page.get_by_role("alert")).to_contain_text("验证码不正确或已用过")
+    page.wait_for_timeout(1100)  # the throttle of one wrong code
+    give_code(page, code_of(device, 1))
+    expect(page).to_have_url(f"{live_server.url}/admin/ratings/violation/")
+
+
+def test_wrong_passwords_lock(
+    page: Page, live_server: LiveServer, clerk: User, settings: LazySettings
+) -> None:
+    settings.REQUIRE_TWO_FACTOR = False
+    for _ in range(settings.SIGN_IN_FAILURES - 1):
+        give_password(page, live_server, "not the password")
+        expect(page.get_by_label("用户名")).to_be_visible()
+    give_password(page, live_server, "not the password")
+    expect(page.get_by_role("heading", name="登录已锁定")).to_be_visible()
+    assert fits(page)
+    give_password(page, live_server)
+    expect(page.get_by_text("锁定 15 分钟")).to_be_visible()
+    page.get_by_role("link", name="返回登录页").click()
+    expect(page.get_by_label("用户名")).to_be_visible()
+
+
+def test_an_idle_session_ends_and_says_so(
+    page: Page, live_server: LiveServer, clerk: User, settings: LazySettings
+) -> None:
+    settings.REQUIRE_TWO_FACTOR = False
+    give_password(page, live_server)
+    expect(page).to_have_url(f"{live_server.url}/admin/ratings/violation/")
+    session = SessionStore(Session.objects.get().session_key)
+    session["used"] -= settings.SESSION_IDLE.total_seconds()
+    session.save()
+    page.reload()
+    expect(page.get_by_text("登录已结束：超过 30 分钟没有操作。请重新登录。")).to_be_visible()
+    sign_in(page)
+    expect(page).to_have_url(f"{live_server.url}/admin/ratings/violation/")
