@@ -71,6 +71,8 @@ class NoticeLink(models.Model):
     expires_at = models.DateTimeField("失效时间")
     opened_at = models.DateTimeField("打开时间", null=True, blank=True)
     opened_from = models.GenericIPAddressField("打开地址", null=True, blank=True)
+    #: of the number that the browser which opened it keeps in a cookie
+    opened_by_sha256 = models.CharField("打开的浏览器的指纹", max_length=64, blank=True, default="")
     revoked_at = models.DateTimeField("收回时间", null=True, blank=True)
 
     class Meta:
@@ -88,6 +90,12 @@ class NoticeLink(models.Model):
                 name="noticelink_hash",
                 condition=Q(token_sha256__regex=SHA256),
                 violation_error_message="令牌须以 SHA-256 保存。",
+            ),
+            models.CheckConstraint(
+                name="noticelink_opened_whole",
+                condition=Q(opened_at=None, opened_by_sha256="")
+                | Q(opened_at__isnull=False, opened_by_sha256__regex=SHA256),
+                violation_error_message="打开时间与打开的浏览器的指纹须同时写明。",
             ),
         )
         triggers = no_delete()

@@ -165,13 +165,21 @@ class PublishedGrade(models.Model):
     valid_from = models.DateField("生效日")
     #: the first day on which it holds no more; null = until the next row
     valid_until = models.DateField("失效日", null=True, blank=True)
-    reason = models.CharField("说明", max_length=500, blank=True, default="")
+    #: a title and a clause, or what was adjusted and its clause
+    reason = models.CharField("说明", max_length=1000, blank=True, default="")
 
     class Meta:
         verbose_name = verbose_name_plural = "公布等级"
         ordering = ("-seq",)
         default_permissions = ("view",)
-        indexes = (models.Index(fields=("pharmacy", "seq"), name="publishedgrade_history"),)
+        indexes = (
+            models.Index(fields=("pharmacy", "seq"), name="publishedgrade_history"),
+            models.Index(fields=("district", "seq"), name="publishedgrade_district"),
+            # few among the many periodic ones
+            models.Index(
+                fields=("event", "seq"), condition=~Q(event="PERIODIC"), name="publishedgrade_change"
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("pharmacy", "period"),

@@ -1,11 +1,15 @@
 """The one-time link of a pharmacy: its result, why, its rights, and the form to object. No account.
 
 Opening takes a press of a button, so that programs that look at links in messages use none up.
-Whoever opens it is known from then on by a cookie that only this address gets. The address is
-itself the secret, which nobody who forges requests can know, so the forms need no CSRF token; with
-``no-referrer``, browsers would send none of what Django compares it with.
+The page with the button gives each browser a secret in a cookie that only this address gets; the one
+that presses is known by it from then on. So the button may be pressed twice, or its answer be lost; and
+a browser that keeps no cookies is told so before the link is used up.
+
+The address is itself a secret, which nobody who forges requests can know, so the forms need no CSRF
+token; with ``no-referrer``, browsers would send none of what Django compares it with.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +17,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.conf import settings
-from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -30,7 +33,7 @@ from ratings.rules.periods import Period
 from ratings.services.audit import client_address
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating, explain_rerating
-from ratings.services.links import LinkClosed, find_link, open_link, visitor
+from ratings.services.links import LinkClosed, check_browser, find_link, new_secret, open_link, visitor
 from ratings.services.objections import check_objection, receive_objection
 from ratings.services.redress import lineage
 from ratings.services.schemes import parsed
@@ -41,7 +44,8 @@ from ratings.services.terms import deadline, term
 #: Files that one objection may bring through a link.
 MAX_FILES: Final = 5
 _COOKIE: Final = "notice_link"
-_SALT: Final = "ratings.public.link"
+#: What ``new_secret`` makes; anything else in the cookie is not from us.
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -81,13 +85,13 @@ class Typed:
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """The landing page with its button, then the result for the browser that pressed it."""
     try:
-        link = find_link(token)
-        if request.method == "POST" and link.opened_at is None and _from_here(request):
-            link = open_link(token, address=client_address(request))
-            return _bind(_to_page(token), link, token)
-        if link.opened_at is None:
-            return _render(request, "landing", {"title": "信用评价结果告知"})
-        _check_bound(request, link)
+        link, browser = find_link(token), _browser(request)
+        pressed = request.method == "POST" and _from_here(request)
+        if pressed and browser:
+            link = open_link(token, browser=browser, address=client_address(request))
+        elif link.opened_at is None:
+            return _landing(request, link, token, forgetful=pressed)
+        check_browser(link, browser)
     except LinkClosed as closed:
         return _closed(request, closed.kind)
     if request.method == "POST":
@@ -101,7 +105,7 @@ def objection(request: HttpRequest, token: str) -> HttpResponse:
     """Take in the objection of the browser that opened the link; any other is turned away unread."""
     try:
         link = find_link(token)
-        _check_bound(request, link)
+        check_browser(link, _browser(request))
     except LinkClosed as closed:
         return _closed(request, closed.kind)
     if request.method != "POST" or not _from_here(request):
@@ -148,31 +152,10 @@ def _size(request: HttpRequest) -> int:
         return 2**62
 
 
-# The browser that opened the link
-
-
-def _bind(response: HttpResponse, link: NoticeLink, token: str) -> HttpResponse:
-    response.set_signed_cookie(
-        _COOKIE,
-        str(link.pk),
-        salt=_SALT,
-        path=reverse("public:link", args=(token,)),
-        expires=link.expires_at,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
-    return response
-
-
-def _check_bound(request: HttpRequest, link: NoticeLink) -> None:
-    """Raises LinkClosed of kind "opened" for any browser but the one that opened this very link."""
-    try:
-        known = request.get_signed_cookie(_COOKIE, default="", salt=_SALT)
-    except signing.BadSignature:
-        known = ""
-    if link.opened_at is None or known != str(link.pk):
-        raise LinkClosed("opened", "此链接已经打开过。")
+def _browser(request: HttpRequest) -> str:
+    """The secret that this address gave the browser before; "" for one that has none."""
+    known = request.COOKIES.get(_COOKIE, "")
+    return known if _SECRET.fullmatch(known) else ""
 
 
 # Pages
@@ -181,7 +164,11 @@ def _check_bound(request: HttpRequest, link: NoticeLink) -> None:
 def _render(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    shared = {"city": settings.CITY_NAME, "contact": settings.OBJECTION_CONTACT}
+    shared = {
+        "city": settings.CITY_NAME,
+        "demo": not settings.PRODUCTION,
+        "contact": settings.OBJECTION_CONTACT,
+    }
     response = render(request, f"ratings/public/link/{template}.html", {**shared, **context}, status=status)
     return _guarded(response)
 
@@ -189,6 +176,22 @@ def _render(
 def _guarded(response: HttpResponse) -> HttpResponse:
     for name, value in _HEADERS.items():
         response.headers[name] = value
+    return response
+
+
+def _landing(request: HttpRequest, link: NoticeLink, token: str, *, forgetful: bool) -> HttpResponse:
+    """The page with the button; ``forgetful``: it was pressed in a browser that kept no cookie."""
+    response = _render(request, "landing", {"title": "信用评价结果告知", "forgetful": forgetful})
+    response.set_cookie(
+        _COOKIE,
+        # A second tab must not make the first one's secret void.
+        _browser(request) or new_secret(),
+        path=reverse("public:link", args=(token,)),
+        expires=link.expires_at,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
     return response
 
 

@@ -1,7 +1,7 @@
 """One-time links (告知链接) that tell pharmacies their preliminary result. Only hashes of tokens are kept.
 
-A link holds until the last day of public notice ends. It is opened once; who opened it is
-known by a cookie that the page sets (``ratings/public/link.py``).
+A link holds until the last day of public notice ends. It is opened once, by one browser, which is
+known by a secret that the page gave it (``ratings/public/link.py``); of that too only the hash is kept.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.steps import shown_day
 
-#: Bytes of chance in a token; 43 characters in an address.
-_TOKEN_BYTES: Final = 32
+#: Bytes of chance in a token or a browser's secret.
+_SECRET_BYTES: Final = 32
 
 
 class LinkClosed(Refused):
@@ -46,8 +46,13 @@ class IssuedLink:
         return reverse("public:link", args=(self.token,))
 
 
+def new_secret() -> str:
+    """A secret that nobody guesses, fit for addresses and cookies: 43 letters, digits, "-" and "_"."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
 def token_hash(token: str) -> str:
-    """What is kept of a token."""
+    """What is kept of a token, and of a browser's secret."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -76,7 +81,7 @@ def issue_link(rating: Rating, *, by: Actor, at: datetime | None = None) -> str:
     period = RatingPeriod.objects.select_for_update(no_key=True).filter(run_id=rating.run_id).first()
     expires = check_issue(period, at=moment)
     NoticeLink.objects.filter(rating=rating, revoked_at=None).update(revoked_at=moment)
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token = new_secret()
     row = NoticeLink.objects.create(
         rating=rating,
         token_sha256=token_hash(token),
@@ -111,15 +116,16 @@ def issue_links(
     if district is not None:
         live = live.filter(rating__district=district)
     live.update(revoked_at=moment)
-    tokens = [secrets.token_urlsafe(_TOKEN_BYTES) for _shop in shops]
+    tokens = [new_secret() for _shop in shops]
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY ratings_noticelink (rating_id, token_sha256, issued_by, issued_at, expires_at) FROM STDIN"
+            "COPY ratings_noticelink"
+            " (rating_id, token_sha256, issued_by, issued_at, expires_at, opened_by_sha256) FROM STDIN"
         ) as copy,
     ):
         for (pk, _code, _name), token in zip(shops, tokens, strict=True):
-            copy.write_row((pk, token_hash(token), by.name, moment, expires))
+            copy.write_row((pk, token_hash(token), by.name, moment, expires, ""))
     record(
         "签发告知链接",
         held,
@@ -144,10 +150,12 @@ def find_link(token: str, *, at: datetime | None = None) -> NoticeLink:
 
 
 @transaction.atomic
-def open_link(token: str, *, address: str | None, at: datetime | None = None) -> NoticeLink:
+def open_link(token: str, *, browser: str, address: str | None, at: datetime | None = None) -> NoticeLink:
     """Open a link, which can be done once; of two browsers at the same moment, one.
 
-    Raises LinkClosed as ``find_link`` does, and of kind "opened".
+    ``browser`` is the secret by which the browser will be known again. For the one that opened
+    the link, opening it again (a button pressed twice) changes nothing. Raises LinkClosed as
+    ``find_link`` does, and of kind "opened" for any other browser.
     """
     moment = at or timezone.now()
     found = NoticeLink.objects.select_for_update(no_key=True, of=("self",)).select_related(
@@ -155,11 +163,18 @@ def open_link(token: str, *, address: str | None, at: datetime | None = None) ->
     )
     link = _holding(found.filter(token_sha256=token_hash(token)).first(), moment)
     if link.opened_at is not None:
-        raise LinkClosed("opened", "此链接已经打开过，只能在当时的那个浏览器里继续查看。")
-    link.opened_at, link.opened_from = moment, address
-    link.save(update_fields=["opened_at", "opened_from"])
+        check_browser(link, browser)
+        return link
+    link.opened_at, link.opened_from, link.opened_by_sha256 = moment, address, token_hash(browser)
+    link.save(update_fields=["opened_at", "opened_from", "opened_by_sha256"])
     record("打开告知链接", link, by=visitor(link, address), pharmacy=link.rating.pharmacy.code)
     return link
+
+
+def check_browser(link: NoticeLink, browser: str) -> None:
+    """Raises LinkClosed of kind "opened" for any browser but the one that opened this very link."""
+    if not secrets.compare_digest(link.opened_by_sha256, token_hash(browser)):
+        raise LinkClosed("opened", "此链接已经打开过，只能在当时的那个浏览器里继续查看。")
 
 
 def visitor(link: NoticeLink, address: str | None) -> Actor:

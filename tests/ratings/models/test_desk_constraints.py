@@ -319,6 +319,13 @@ class TestEvidenceAndLinks:
         broken("noticelink_hash", NoticeLink(**first, token_sha256="plain").save)
         NoticeLink.objects.create(**first, token_sha256="b" * 64)
 
+    def test_a_link_is_opened_by_a_known_browser(self, rating: Rating) -> None:
+        link = NoticeLink.objects.create(rating=rating, issued_by="甲", expires_at=NOW, token_sha256=HASH)
+        for half in ({"opened_at": NOW}, {"opened_by_sha256": HASH}):
+            broken("noticelink_opened_whole", changed(link, **half))
+        broken("noticelink_opened_whole", changed(link, opened_at=NOW, opened_by_sha256="plain"))
+        changed(link, opened_at=NOW, opened_by_sha256=HASH)()
+
 
 @pytest.mark.parametrize(
     "model",

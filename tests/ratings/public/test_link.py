@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from ratings.models import AuditEvent, NoticeLink, Objection, Rating, RatingPeriod
 from ratings.services.adjustments import decide_adjustment, propose_adjustment
-from ratings.services.links import issue_link
+from ratings.services.links import issue_link, token_hash
 from ratings.services.objections import decide_objection, propose_outcome, withdraw_objection
 from tests.ratings.services.regrading import (
     APPROVER,
@@ -56,6 +57,7 @@ def in_state(rating: Rating, state: str) -> None:
 
 def opened(address: str, client: Client | None = None) -> Client:
     client = client or browser()
+    assert client.get(address).status_code == 200
     assert client.post(address).status_code == 303
     return client
 
@@ -83,11 +85,17 @@ class TestOpening:
             response = browser().get(address)
             assert response.status_code == 200
             guarded(response)
-            assert not response.cookies
             for secret in (rating.pharmacy.code, rating.pharmacy.name, "C 级"):
                 assert secret not in response.content.decode()
         assert browser().head(address).status_code == 200
         assert NoticeLink.objects.get().opened_at is None
+
+    def test_every_browser_that_looks_gets_its_own_secret_and_keeps_it(self) -> None:
+        _rating, address = noticed()
+        first, second = browser(), browser()
+        secrets = [client.get(address).cookies["notice_link"].value for client in (first, second, first)]
+        assert secrets[0] == secrets[2] != secrets[1]
+        assert {len(secret) for secret in secrets} == {43}
 
     def test_the_button_opens_it_for_this_browser_alone(self) -> None:
         rating, address = noticed()
@@ -95,6 +103,7 @@ class TestOpening:
         cookie = client.cookies["notice_link"]
         assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (address, True, "Lax")
         assert cookie["expires"]
+        assert NoticeLink.objects.get().opened_by_sha256 == sha256(cookie.value.encode()).hexdigest()
         for _time in range(2):
             response = client.get(address)
             guarded(response)
@@ -106,11 +115,43 @@ class TestOpening:
             assert rating.pharmacy.code not in second.content.decode()
         assert AuditEvent.objects.filter(action="打开告知链接").count() == 1
 
-    def test_pressing_again_is_harmless(self) -> None:
+    def test_pressing_again_is_harmless_even_if_the_first_answer_never_came(self) -> None:
+        rating, address = noticed()
+        client, lost = browser(), browser()
+        client.get(address)
+        lost.cookies["notice_link"] = client.cookies["notice_link"].value
+        assert lost.post(address).status_code == 303
+        was = NoticeLink.objects.get()
+        for _time in range(2):
+            response = client.post(address)
+            assert (response.status_code, response.headers["Location"]) == (303, address)
+        assert rating.pharmacy.name in client.get(address).content.decode()
+        assert NoticeLink.objects.get().opened_at == was.opened_at
+        assert AuditEvent.objects.filter(action="打开告知链接").count() == 1
+
+    def test_a_browser_that_looked_earlier_is_too_late(self) -> None:
         _rating, address = noticed()
-        client = opened(address)
+        late = browser()
+        late.get(address)
+        opened(address)
+        assert late.post(address).status_code == 403
+        assert late.get(address).status_code == 403
+
+    @pytest.mark.parametrize("cookie", [None, "", "x", "a" * 42, "a" * 44, "." * 43])
+    def test_a_browser_that_keeps_no_cookie_is_told_before_it_is_opened(self, cookie: str | None) -> None:
+        _rating, address = noticed()
+        client = browser()
+        if cookie is not None:
+            client.cookies["notice_link"] = cookie
         response = client.post(address)
-        assert (response.status_code, response.headers["Location"]) == (303, address)
+        guarded(response)
+        assert response.status_code == 200
+        for told in ("还没有打开，链接仍然有效", "这个浏览器没有保存 Cookie"):
+            assert told in text_of(response)
+        assert NoticeLink.objects.get().opened_at is None
+        client.cookies["notice_link"] = response.cookies["notice_link"].value  # allowed meanwhile
+        assert "没有保存 Cookie" not in text_of(client.get(address))
+        opened(address, client)
 
     def test_the_cookie_of_another_link_opens_nothing(self) -> None:
         rating, address = noticed()
@@ -120,7 +161,7 @@ class TestOpening:
         thief = browser()
         thief.cookies["notice_link"] = other.cookies["notice_link"].value
         assert thief.get(address).status_code == 403
-        thief.cookies["notice_link"] = "1:forged"
+        thief.cookies["notice_link"] = token_hash(other.cookies["notice_link"].value)[:43]
         assert thief.get(address).status_code == 403
         assert send(thief, address).status_code == 403
         assert not Objection.objects.exists()
@@ -136,8 +177,11 @@ class TestOpening:
 
     def test_another_site_s_page_cannot_press_the_button(self) -> None:
         _rating, address = noticed()
-        response = browser(sec_fetch_site="cross-site").post(address)
+        client = browser()
+        client.get(address)
+        response = client.post(address, headers={"sec-fetch-site": "cross-site"})
         assert "只能打开一次" in text_of(response)
+        assert "没有保存 Cookie" not in text_of(response)
         assert NoticeLink.objects.get().opened_at is None
 
     @pytest.mark.parametrize(

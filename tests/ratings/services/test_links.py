@@ -1,6 +1,7 @@
 """One-time links: opened once, by one browser, until public notice ends; only hashes are kept."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -9,7 +10,15 @@ from django.test.utils import CaptureQueriesContext
 from ratings.models import AuditEvent, District, NoticeLink, RatingPeriod
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
-from ratings.services.links import LinkClosed, find_link, issue_link, issue_links, open_link, token_hash
+from ratings.services.links import (
+    LinkClosed,
+    check_browser,
+    find_link,
+    issue_link,
+    issue_links,
+    open_link,
+    token_hash,
+)
 from tests import factories
 from tests.ratings.services.lives import Result, run_of
 from tests.ratings.services.regrading import (
@@ -28,6 +37,7 @@ pytestmark = pytest.mark.django_db
 #: The last moment of the notice of ``desk.life``.
 LAST = datetime.fromisoformat("2026-02-11T23:59:59+08:00")
 BY = Actor(CLERK.name, "10.0.0.8")
+PHONE, OTHER_PHONE = "phone", "another phone"
 
 
 class TestIssuing:
@@ -45,9 +55,9 @@ class TestIssuing:
         rating = rating_of(shops[0], period)
         old, new = (issue_link(rating, by=BY, at=AT) for _time in range(2))
         with pytest.raises(LinkClosed) as closed:
-            open_link(old, address=None, at=AT)
+            open_link(old, browser=PHONE, address=None, at=AT)
         assert closed.value.kind == "revoked"
-        assert open_link(new, address=None, at=AT).rating == rating
+        assert open_link(new, browser=PHONE, address=None, at=AT).rating == rating
 
     @pytest.mark.parametrize("state", ["COMPUTED", "UNDER_REVIEW", "FINAL", "PUBLISHED", "ABANDONED"])
     def test_only_during_public_notice(self, state: str) -> None:
@@ -98,14 +108,25 @@ class TestIssuing:
 
 
 class TestOpening:
+    @pytest.mark.parametrize("browser", ["", PHONE])
+    def test_nobody_is_known_before(self, browser: str) -> None:
+        shops, period = city_in("PUBLIC_NOTICE")
+        link = find_link(issue_link(rating_of(shops[0], period), by=BY, at=AT), at=AT)
+        with pytest.raises(LinkClosed):
+            check_browser(link, browser)
+
     def test_once(self) -> None:
         shops, period = city_in("PUBLIC_NOTICE")
         token = issue_link(rating_of(shops[0], period), by=BY, at=AT)
-        link = open_link(token, address="10.0.0.9", at=AT)
+        link = open_link(token, browser=PHONE, address="10.0.0.9", at=AT)
         assert (link.opened_at, link.opened_from) == (AT, "10.0.0.9")
-        with pytest.raises(LinkClosed, match="已经打开过") as closed:
-            open_link(token, address="10.0.0.9", at=AT)
-        assert closed.value.kind == "opened"
+        assert link.opened_by_sha256 == token_hash(PHONE)
+        for browser in (OTHER_PHONE, "", link.opened_by_sha256):
+            with pytest.raises(LinkClosed, match="已经打开过") as closed:
+                open_link(token, browser=browser, address="10.0.0.9", at=AT)
+            assert closed.value.kind == "opened"
+        again = open_link(token, browser=PHONE, address="10.0.0.7", at=AT + timedelta(minutes=1))
+        assert (again.opened_at, again.opened_from) == (AT, "10.0.0.9")
         event = AuditEvent.objects.get(action="打开告知链接")
         assert (event.actor, event.address) == (f"药店 {shops[0].code}（告知链接）", "10.0.0.9")
 
@@ -122,7 +143,7 @@ class TestOpening:
         token = issue_link(rating_of(shops[0], period), by=BY, at=AT)
         RatingPeriod.objects.filter(pk=period.pk).update(state="UNDER_REVIEW")
         with pytest.raises(LinkClosed) as closed:
-            open_link(token, address=None, at=AT)
+            open_link(token, browser=PHONE, address=None, at=AT)
         assert closed.value.kind == "expired"
 
     @pytest.mark.parametrize("token", ["", "x", "a" * 43, "中" * 5000, "\x00"])
@@ -137,6 +158,17 @@ def test_of_two_browsers_at_the_same_moment_one_opens() -> None:
     shops, period = city_in("PUBLIC_NOTICE")
     token = issue_link(rating_of(shops[PENALISED], period), by=BY, at=AT)
     assert find_link(issue_link(rating_of(shops[GOOD], period), by=BY, at=AT), at=AT)
-    told = at_the_same_moment(*[lambda: open_link(token, address=None, at=AT)] * 2)
+    told = at_the_same_moment(
+        *[partial(open_link, token, browser=secret, address=None, at=AT) for secret in (PHONE, OTHER_PHONE)]
+    )
     assert sorted(text == "done" for text in told) == [False, True]
+    assert AuditEvent.objects.filter(action="打开告知链接").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_button_pressed_twice_at_the_same_moment_opens_once_for_both() -> None:
+    shops, period = city_in("PUBLIC_NOTICE")
+    token = issue_link(rating_of(shops[PENALISED], period), by=BY, at=AT)
+    press = partial(open_link, token, browser=PHONE, address=None, at=AT)
+    assert at_the_same_moment(press, press) == ["done", "done"]
     assert AuditEvent.objects.filter(action="打开告知链接").count() == 1
