@@ -1,11 +1,13 @@
 """Runs: done once, safe when two start, repeatable to the byte, and tampering is found."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -185,21 +187,45 @@ class TestReplay:
             replay(run)
 
 
-class laid_aside_guards(transaction.Atomic):
-    """What only a database superuser can do: change what the triggers protect."""
+@contextmanager
+def laid_aside_guards() -> Iterator[None]:
+    """What only a database superuser can do: change what the triggers protect.
 
-    def __init__(self) -> None:
-        super().__init__(None, True, False)
+    After an error, the rollback brings the guards back.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        yield
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
-    def __enter__(self) -> None:
-        super().__enter__()
+
+@pytest.mark.django_db
+class TestLaidAsideGuards:
+    def guarded(self) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("SHOW session_replication_role")
+            return cursor.fetchone() == ("origin",)
 
-    def __exit__(self, *error: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = DEFAULT")
-        super().__exit__(*error)
+    def test_are_back_after_it(self) -> None:
+        with laid_aside_guards():
+            assert not self.guarded()
+        assert self.guarded()
+
+    def test_are_back_after_an_error_of_the_database(self) -> None:
+        for wrong in ("SELECT 1 / 0", "SELECT nothing"):
+            with pytest.raises(DatabaseError), laid_aside_guards(), connection.cursor() as cursor:
+                cursor.execute(wrong)
+            assert self.guarded()
+
+    def test_are_back_after_an_error_that_was_swallowed(self) -> None:
+        with (
+            pytest.raises(DatabaseError),
+            laid_aside_guards(),
+            suppress(DatabaseError),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SELECT 1 / 0")
+        assert self.guarded()
 
 
 @pytest.mark.django_db
