@@ -63,7 +63,7 @@ def allowed_reasons(rating: Rating) -> list[AllowedReason]:
         before = _unjudged(rating)
     except Refused:
         return []
-    scheme, best = parsed(rating.run.scheme), _ceiling(rating, before)
+    scheme, best = parsed(rating.run.scheme), _ceiling(rating, before.rerating or rating)
     found = []
     for rule in scheme.document.adjustments:
         grades = tuple(
@@ -81,7 +81,8 @@ def check_adjustment(rating: Rating, reason_code: str, to_grade: int) -> None:
     _check_period(_period_of(rating), rating, Cause.JUDGEMENT)
     before = _unjudged(rating)
     scheme = parsed(rating.run.scheme)
-    faults = adjustment_faults(scheme, reason_code, before.position, to_grade, _ceiling(rating, before))
+    best = _ceiling(rating, before.rerating or rating)
+    faults = adjustment_faults(scheme, reason_code, before.position, to_grade, best)
     if faults:
         raise Refused("".join(faults))
 
@@ -136,15 +137,15 @@ def propose_rerated(
     """Propose what a re-rating gave; None where it changes neither grade nor score.
 
     Where only the score changes, the adjustment keeps the grade and corrects the score. What was
-    adjusted by judgement stays as long as the reckoned grade does. Raises Refused where the
-    period's state does not allow the cause or another adjustment is open.
+    adjusted by judgement stays as ``position_after`` says. Raises Refused where the period's state
+    does not allow the cause or another adjustment is open.
     """
     if rerating.rating_id != rating.pk:
         raise ValueError("the re-rating is of another rating")
     period = _period_of(rating, hold=True)
     _check_period(period, rating, Cause(cause))
     before = standing(rating)
-    to_grade = before.position if rerating.position == before.reckoned else rerating.position
+    to_grade = position_after(before, rerating)
     if to_grade == before.position and (to_grade < 0 or rerating.score == before.score):
         return None
     return _propose(
@@ -263,6 +264,19 @@ def cancel_adjustment(
     return current
 
 
+def position_after(before: Standing, again: Rerating) -> int:
+    """The position that follows from a re-rating, given how the rating stood before it.
+
+    What was adjusted by judgement stays as long as the reckoned grade does, unless a cap has
+    struck that judgement may not pass.
+    """
+    if again.position != before.reckoned:
+        return again.position
+    if before.judged and before.position < max(_ceiling(again.rating, again), again.limit):
+        return again.position
+    return before.position
+
+
 def grade_name(scheme: Scheme, position: int) -> str:
     """The grade's name, or 无等级 for -1."""
     return scheme.grades[position].name if position >= 0 else "无等级"
@@ -317,9 +331,8 @@ def _unjudged(rating: Rating) -> Standing:
     return before
 
 
-def _ceiling(rating: Rating, before: Standing) -> int:
-    """The best position that the caps of the reckoning in force leave."""
-    reckoned = before.rerating or rating
+def _ceiling(rating: Rating, reckoned: Rating | Rerating) -> int:
+    """The best position that the caps of a reckoning of the rating leave."""
     scheme = parsed(rating.run.scheme)
     trace = dict(zip(rating.run.trace_columns, reckoned.trace, strict=True))
     return ceiling(scheme, reckoned.caps, trace)

@@ -23,6 +23,7 @@ from ratings.models import (
     Violation,
 )
 from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES
+from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, Actor, record
 from ratings.services.errors import Refused
 from ratings.services.evidence import Upload, add_evidence
@@ -31,6 +32,7 @@ from ratings.services.redress import (
     hold_sources_alone,
     lineage,
     live_period,
+    rating_to_change,
     refuse_open_adjustment,
     rerate_in_favour,
     void_for,
@@ -308,12 +310,13 @@ def _carry_out(
     """Let an upheld objection take effect; the sentence that the decision adds."""
     if remedy == Objection.Remedy.RECORD_ONLY:
         return ""
-    refuse_open_adjustment(row.rating)
+    rating = rating_to_change(row.rating, local_day(at))
+    refuse_open_adjustment(rating)
     if remedy == Objection.Remedy.VOID_FACTS:
         _check_remedy(row, remedy)
         void_for(_facts(row), reason, by=by)
     told = rerate_in_favour(
-        row.rating,
+        rating,
         cause=Adjustment.Cause.OBJECTION,
         text=reason,
         clause=term("objection_answer", local_day(row.received_at)).source,
@@ -322,7 +325,9 @@ def _carry_out(
         objection=row,
         at=at,
     )
-    return f"（{told}）"
+    if rating.pk == row.rating_id:
+        return f"（{told}）"
+    return f"（现行等级属{Period.parse(rating.run.period).label}，对其{told}）"
 
 
 @transaction.atomic

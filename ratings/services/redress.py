@@ -20,13 +20,14 @@ from ratings.models import (
     RatingPeriod,
 )
 from ratings.rules.scheme import Scheme
-from ratings.services.adjustments import decide_adjustment, propose_rerated
+from ratings.services.adjustments import decide_adjustment, position_after, propose_rerated
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.facts import void_fact
 from ratings.services.reratings import rerate
 from ratings.services.schemes import parsed
 from ratings.services.standing import standing
+from ratings.services.steps import local_day
 from ratings.signals import SOURCES
 
 #: A period in one of these states has no grade left to change.
@@ -81,12 +82,13 @@ def rerate_in_favour(
     period = rating.run.life
     if period.state in _OVER:
         return f"该评价周期{period.get_state_display()}，等级不再变更。"
+    if period.state == "PUBLISHED" and grade_in_force(rating.pharmacy_id, local_day(at)) is None:
+        return "该药店已发布的等级已过有效期，不再变更。"
     scheme = parsed(rating.run.scheme)
     standing_now = standing(rating)
     before = standing_now.position
     again = rerate(rating, by=by, at=at)
-    # What was adjusted by judgement stays as long as the reckoned grade does.
-    after = before if again.position == standing_now.reckoned else again.position
+    after = position_after(standing_now, again)
     if _worse(after, before, scheme):
         return f"复评为{_name(after, scheme)}，低于现等级；申辩不加重，保持{_name(before, scheme)}。"
     if after == before and standing_now.score is not None and again.score < standing_now.score:
@@ -98,7 +100,7 @@ def rerate_in_favour(
         again,
         cause=cause,
         text=text[:500],
-        clause=clause[:500],
+        clause=clause,
         by=proposer,
         objection=objection,
         repair=repair,
@@ -140,6 +142,17 @@ def published_rating(pharmacy: Pharmacy, on: date) -> Rating | None:
             )
         shop = Pharmacy.objects.filter(predecessor=shop).first()
     return found if found is None or found.run.life.state == "PUBLISHED" else None
+
+
+def rating_to_change(rating: Rating, on: date) -> Rating:
+    """The rating whose grade follows from a decision about this one.
+
+    That is the rating itself, or, where a later published grade has taken its place since
+    (also of the pharmacy that took it over), the one behind that grade: it may rest on the same facts.
+    """
+    if rating.run.life.state not in ("PUBLISHED", "CLOSED"):
+        return rating
+    return published_rating(rating.pharmacy, on) or rating
 
 
 def lineage(pharmacy: Pharmacy) -> list[int]:

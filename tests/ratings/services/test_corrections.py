@@ -16,7 +16,7 @@ from ratings.services.adjustments import (
     propose_rerated,
 )
 from ratings.services.errors import Refused
-from ratings.services.facts import void_fact
+from ratings.services.facts import save_registry, void_fact
 from ratings.services.reratings import rerate
 from ratings.services.runs import start_run
 from ratings.services.standing import standing
@@ -26,6 +26,7 @@ from tests.ratings.services.regrading import (
     AT,
     CLERK,
     GOOD,
+    GROWN,
     OTHER,
     PENALISED,
     REVIEWER,
@@ -129,6 +130,21 @@ def test_what_was_judged_stays_as_long_as_the_reckoned_grade_does() -> None:
     row = correct(rating)
     assert row is not None
     assert (row.from_grade, row.to_grade) == (B, A)
+
+
+def test_what_was_judged_does_not_pass_a_cap_that_strikes_later() -> None:
+    """Reckoned B before and after; the correction of the registry makes B the best that is allowed."""
+    shops, period = city_in("UNDER_REVIEW")
+    shop, rating = shops[GROWN], rating_of(shops[GROWN], period)
+    approve(
+        propose_adjustment(rating, reason_code="self_report", to_grade=A, text="主动", by=REVIEWER, at=AT)
+    )
+    shop.designated_on = date(2025, 1, 1)
+    save_registry(shop, by=CLERK)
+    row = approve(correct(rating, text="登记更正"))
+    assert row.rerating is not None
+    assert (row.rerating.position, row.from_grade, row.to_grade) == (B, A, B)
+    assert not standing(rating).judged
 
 
 def test_a_cap_that_the_re_rating_lifted_bounds_judgement_no_more() -> None:
