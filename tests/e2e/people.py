@@ -118,8 +118,7 @@ class Official(Visitor):
         self.sees("管辖范围：全市")
 
     def menu(self, entry: str) -> None:
-        """Go to a list by the menu."""
-        self.go("/admin/")
+        """Go to a list by the menu, which is on every page."""
         self.page.locator("#nav-sidebar-inner").get_by_text(entry, exact=True).click()
 
     def row(self, text: str) -> Locator:
