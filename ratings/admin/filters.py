@@ -26,6 +26,7 @@ DISTRICT_PATHS = {
     "adjustment": "rating__district",
     "objection": "rating__district",
     "creditrepair": "violation__pharmacy__district",
+    "noticelink": "rating__district",
     "publishedgrade": "district",
 }
 

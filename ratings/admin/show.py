@@ -124,6 +124,14 @@ def subject_name(subject: str) -> str:
     return f"{label} #{key}" if colon else label
 
 
+def subject_key(text: str) -> str:
+    """What :func:`subject_name` shows, as it is stored: "违法违规 #5" becomes "violation:5"."""
+    label, _, key = text.partition("#")
+    names = {shown: name for name, shown in _model_names().items()}
+    name = names.get(label.strip())
+    return f"{name}:{key.strip()}" if name else text
+
+
 _ACTIONS: Final = {
     "import.check": "导入试算",
     "import.accept": "导入入库",

@@ -39,6 +39,13 @@ class AuditEvent(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "操作记录"
         ordering = ("-id",)
+        # Newest first: of all, of one person, of one sort; and all that concerns one thing.
+        indexes = (
+            models.Index(fields=("at", "id"), name="auditevent_at"),
+            models.Index(fields=("actor", "at", "id"), name="auditevent_actor"),
+            models.Index(fields=("action", "at", "id"), name="auditevent_action"),
+            models.Index(fields=("subject",), opclasses=("varchar_pattern_ops",), name="auditevent_subject"),
+        )
         constraints = (
             models.CheckConstraint(
                 name="audit_who_what", condition=~Q(actor="") & ~Q(action="") & ~Q(subject="")

@@ -5,6 +5,7 @@ cutoff)``. A changed fact is a new row with the same key; the old one is voided 
 the new one is recorded, so at most one version of a key is live at any cutoff.
 """
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -245,6 +246,8 @@ class FundPayment(Fact):
             models.Index(
                 fields=("pharmacy", "month"), condition=Q(voided_at__isnull=False), name="fundpayment_voided"
             ),
+            # Payments come in month by month, so a few bytes tell where a month lies, or that it is not there.
+            BrinIndex(fields=("month",), pages_per_range=32, autosummarize=True, name="fundpayment_month"),
         )
         constraints = (
             *fact_constraints("fundpayment", ("pharmacy", "month")),

@@ -142,10 +142,11 @@ def _cast(life: RatingPeriod, used: set[int], grade: int, violations: bool = Tru
         run=life.run, grade=grade, grade_before_caps=grade, pharmacy__predecessor=None
     )
     found = found.filter(pharmacy__in=blamed) if violations else found.exclude(pharmacy__in=blamed)
-    for rating in found.select_related("pharmacy", "run__scheme").order_by("pharmacy_id"):
-        if rating.pharmacy_id not in used:
-            used.add(rating.pharmacy_id)
-            yield rating
+    for key, pharmacy in found.order_by("pharmacy_id").values_list("pk", "pharmacy_id"):
+        if pharmacy not in used:
+            used.add(pharmacy)
+            # One by one: each brings its run along, and that holds the peers of all districts.
+            yield Rating.objects.select_related("pharmacy", "run__scheme").get(pk=key)
 
 
 def _violation(rating: Rating) -> Violation:

@@ -14,13 +14,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.desk.acts import refusal_texts
+from ratings.admin.desk.review import period_text
 from ratings.admin.desk.standings import rating_in_full
 from ratings.admin.exports import harmless
+from ratings.admin.filters import DistrictFilter
 from ratings.admin.scope import visible
 from ratings.admin.search import matching_pharmacies
 from ratings.models import District, NoticeLink, Rating, RatingPeriod
@@ -33,6 +36,29 @@ _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _TOGETHER = 500
 
 
+class LinkPeriodFilter(DropdownFilter):
+    """By period, unless asked otherwise the newest with public notice: links are read run by run."""
+
+    title = "评价周期"
+    parameter_name = "period"
+    all_option = None
+
+    def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
+        rows = visible(request, RatingPeriod.objects.exclude(noticed_at=None)).select_related("district")
+        self.periods = {str(period.pk): period for period in rows.order_by("-noticed_at")[:50]}
+        super().__init__(request, params, model, model_admin)
+
+    def value(self) -> str:
+        return super().value() or next(iter(self.periods), "")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, period_text(period)) for key, period in self.periods.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        period = self.periods.get(self.value())
+        return queryset.filter(rating__run=period.run_id) if period else queryset.none()
+
+
 @admin.register(NoticeLink)
 class NoticeLinkAdmin(ReadOnlyAdmin):
     """Who may see which links were issued: the view permission, of the own districts; who may issue:
@@ -40,9 +66,11 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
 
     list_display = ("number", "shop", "issued", "expires", "opened", "standing")
     list_select_related = ("rating__pharmacy",)
+    list_filter = (LinkPeriodFilter, DistrictFilter)
     search_fields = ("rating__pharmacy__code",)
     search_help_text = "药店编码或名称"
-    ordering = ("-id",)
+    # as ratings are kept, so that a page is read along their index
+    ordering = ("rating__pharmacy_id", "-id")
     sortable_by = ()
 
     def get_urls(self) -> list[Any]:

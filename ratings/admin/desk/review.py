@@ -43,7 +43,7 @@ def live_periods(request: HttpRequest) -> list[RatingPeriod]:
     known: list[RatingPeriod] | None = getattr(request, "_live_periods", None)
     if known is None:
         rows = visible(request, RatingPeriod.objects.exclude(state="COMPUTED"))
-        known = list(rows.select_related("district", "run__scheme", "run__district")[:50])
+        known = list(rows.select_related("district")[:50])
         request._live_periods = known  # type: ignore[attr-defined]
     return known
 
