@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from ratings.models import (
@@ -180,12 +180,30 @@ def _not_the_finaliser(case: _Case) -> str:
 def _later_is_out(case: _Case) -> str:
     later = _later_published(case.period.period_end, case.period.district_id)
     scopes = set(later.values_list("district_id", flat=True))
-    if None in scopes or case.period.district_id in scopes:
+    if None not in scopes and case.period.district_id not in scopes:
+        rated = Rating.objects.filter(run=case.period.run_id).values_list("district_id", flat=True)
+        if not scopes or set(rated.distinct()) - scopes:
+            return "以后的评价周期尚未发布：本期等级仍在施行，发布下一期后再归档。"
+    left = _left_in_force(case.period, later, case.today)
+    if not left:
         return ""
-    rated = Rating.objects.filter(run=case.period.run_id).values_list("district_id", flat=True)
-    if scopes and not set(rated.distinct()) - scopes:
-        return ""
-    return "以后的评价周期尚未发布：本期等级仍在施行，发布下一期后再归档。"
+    return (
+        f"有 {len(left)} 家药店以后没有评价，本期等级仍在施行（{'、'.join(left[:3])}{'等' if left[3:] else ''}）："
+        "已不再定点的，请“查找期间变动”，撤回其等级；其余的待其下一期发布后再归档。"
+    )
+
+
+def _left_in_force(period: RatingPeriod, later: QuerySet[RatingPeriod], on: date) -> list[str]:
+    """Codes of pharmacies that no later period has, and whose grade of this one is in force.
+
+    Once the period is closed, nothing could change or withdraw it.
+    """
+    newest = PublishedGrade.objects.filter(pharmacy=OuterRef("pharmacy")).order_by("-seq").values("seq")
+    again = Rating.objects.filter(run__in=later.values("run"), pharmacy=OuterRef("pharmacy"))
+    last = Rating.objects.filter(~Exists(again), run=period.run_id).values_list(Subquery(newest[:1]))
+    rows = PublishedGrade.objects.filter(seq__in=last, run=period.run_id, position__gte=0)
+    valid = Q(valid_until=None) | Q(valid_until__gt=on)
+    return list(rows.filter(valid).order_by("code").values_list("code", flat=True))
 
 
 def _not_overtaken(case: _Case) -> str:

@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 from pytest_django import Settings
 
 from ratings.models import (
@@ -363,7 +364,7 @@ class TestClose:
     ) -> None:
         other = factories.pharmacy()
         repairs = [desk.repair(factories.violation(each)) for each in (shop, other)]
-        run = run_of(scheme, Result(shop, 1), Result(other, 1), period="2025H1")
+        run = run_of(scheme, Result(shop, -1), Result(other, 1), period="2025H1")
         period = published(run)
         _later_of(scheme, other)
         assert faults(period, "close", by=APPROVER, at=AFTER) == [
@@ -371,6 +372,22 @@ class TestClose:
         ]
         type(repairs[0]).objects.filter(pk=repairs[0].pk).update(state="WITHDRAWN")
         assert faults(period, "close", by=APPROVER, at=AFTER) == []
+
+    def test_a_grade_that_no_later_period_replaced_keeps_it_open(
+        self, scheme: SchemeVersion, shop: Pharmacy
+    ) -> None:
+        """Nothing could withdraw it any more once the period is closed."""
+        other, unrated = factories.pharmacy(), factories.pharmacy()
+        run = run_of(scheme, Result(shop, 1), Result(other, 1), Result(unrated, -1), period="2025H1")
+        period = published(run)
+        _later_of(scheme, other)
+        (told,) = faults(period, "close", by=APPROVER, at=AFTER)
+        assert told.startswith(f"有 1 家药店以后没有评价，本期等级仍在施行（{shop.code}）")
+        ends = PublishedGrade.objects.get(pharmacy=shop).valid_until
+        assert ends is not None
+        midnight = datetime.combine(ends, time.min, timezone.get_default_timezone())
+        assert faults(period, "close", by=APPROVER, at=midnight - timedelta(seconds=1)) == [told]
+        assert faults(period, "close", by=APPROVER, at=midnight) == []
 
 
 def _later_of(scheme: SchemeVersion, shop: Pharmacy) -> None:
