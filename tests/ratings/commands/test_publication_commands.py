@@ -3,14 +3,17 @@
 import stat
 from io import StringIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from ratings import verifier
+from ratings.management.commands import publication_file
 from ratings.models import Publication, PublishedGrade
 from ratings.services import signing
+from ratings.services.publication import write_publication
 from tests import factories
 from tests.ratings.services import lives
 from tests.ratings.services.lives import Result
@@ -98,10 +101,32 @@ class TestVerify:
             Publication.objects.all().delete()
         assert "库中没有 1 号发布" in refused("verify_publication", "--file", str(path))
 
+    @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+    def test_a_file_is_whole_or_not_there(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    ) -> None:
+        publish()
+
+        def fail(publication: Publication, out: BinaryIO) -> None:
+            write_publication(publication, out)
+            out.flush()
+            assert not (tmp_path / "1.txt").exists()
+            raise error
+
+        monkeypatch.setattr(publication_file, "write_publication", fail)
+        with pytest.raises((CommandError, KeyboardInterrupt)):
+            run("publication_file", "1", "--output", str(tmp_path / "1.txt"))
+        assert list(tmp_path.iterdir()) == []
+
     def test_words_for_what_cannot_be_done(self, tmp_path: Path) -> None:
         assert "还没有任何发布" in refused("publication_file", "1", "--output", str(tmp_path / "x"))
         publish()
         assert "现有 1 至 1 号" in refused("publication_file", "2", "--output", str(tmp_path / "x"))
         assert "已存在" in refused("publication_file", "1", "--output", str(Path(__file__)))
-        assert "写不了" in refused("publication_file", "1", "--output", str(tmp_path / "no" / "x"))
+        told = refused("publication_file", "1", "--output", str(tmp_path / "no" / "x"))
+        assert f"没有文件夹 {tmp_path / 'no'}：请先建立" in told
+        assert "写不了" in refused("publication_file", "1", "--output", str(tmp_path / ("x" * 300)))
+        (tmp_path / "folder").mkdir()
+        assert "已存在" in refused("publication_file", "1", "--output", str(tmp_path / "folder"))
+        assert [path.name for path in tmp_path.iterdir()] == ["folder"]
         assert "读不到" in refused("verify_publication", "--file", str(tmp_path / "none"))
