@@ -7,7 +7,8 @@ import unicodedata
 import uuid
 import zipfile
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, TypeAlias
 
@@ -33,6 +34,9 @@ MAX_FILES: Final = 20
 #: Larger pictures are refused before they are unpacked; a phone's have 12 to 50 million.
 MAX_PIXELS: Final = 50_000_000
 _NAME_LENGTH: Final = 200
+_FOLDER: Final = "evidence"
+#: No transaction lasts that long.
+_STRAY_AFTER: Final = timedelta(days=1)
 #: File name endings of each content type; the first is the one that is stored.
 _ENDINGS: Final = {
     "application/pdf": (".pdf",),
@@ -143,7 +147,7 @@ class _Written:
 
     The callback on commit holds the one reference to it; a rollback, of this transaction or of
     any around it, drops the callback, and so the file. (A process killed in between leaves a
-    file that no row names.)
+    file that no row names: ``stray_files``.)
     """
 
     def __init__(self, storage: Storage, name: str) -> None:
@@ -174,8 +178,8 @@ def add_evidence(subject: Subject, upload: Upload, *, by: Actor, at: datetime | 
         raise Refused(f"文件“{name}”已经上传过。")
     if len(present) >= MAX_FILES:
         raise Refused(f"{current} 已有 {MAX_FILES} 个证据材料，不能再添加。请合并成一个 PDF。")
-    storage = Evidence._meta.get_field("file").storage
-    stored = storage.save(f"evidence/{uuid.uuid4().hex}{_ENDINGS[kind][0]}", ContentFile(content))
+    storage = _storage()
+    stored = storage.save(f"{_FOLDER}/{uuid.uuid4().hex}{_ENDINGS[kind][0]}", ContentFile(content))
     transaction.on_commit(_Written(storage, stored).keep)
     row = Evidence.objects.create(
         file=stored,
@@ -196,6 +200,10 @@ _OWNERS: Final[dict[type[Subject], str]] = {
     Objection: "objection",
     CreditRepair: "repair",
 }
+
+
+def _storage() -> Storage:
+    return Evidence._meta.get_field("file").storage
 
 
 def _is_open(subject: Subject) -> bool:
@@ -221,3 +229,26 @@ def open_evidence(evidence: Evidence) -> BinaryIO:
             "请勿使用，并请系统管理员从备份中恢复。"
         )
     return io.BytesIO(content)
+
+
+def stray_files(*, at: datetime | None = None) -> list[str]:
+    """Names of evidence files older than a day that no row names: their transaction never ended well."""
+    storage = _storage()
+    if not storage.exists(_FOLDER):
+        return []
+    before = (at or timezone.now()) - _STRAY_AFTER
+    # Files first, rows after: whatever was kept by now is named.
+    present = [f"{_FOLDER}/{name}" for name in sorted(storage.listdir(_FOLDER)[1])]
+    named = set(Evidence.objects.values_list("file", flat=True))
+    return [name for name in present if name not in named and storage.get_modified_time(name) < before]
+
+
+@transaction.atomic
+def delete_stray_files(*, by: Actor, at: datetime | None = None) -> list[str]:
+    """Delete ``stray_files`` once that is on record; their names."""
+    names = stray_files(at=at)
+    if names:
+        record("清理无主文件", "evidence", by=by, files=names)
+    for name in names:
+        transaction.on_commit(partial(_storage().delete, name))
+    return names
