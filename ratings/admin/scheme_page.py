@@ -75,7 +75,7 @@ def _grades(scheme: Scheme) -> dict[str, Any]:
         (
             show.grade_badge(place, names),
             grade.meaning,
-            f"{grade.valid_months} 个月" if grade.valid_months else "至下次评价",
+            "至下次评价" if grade.valid_months is None else f"{grade.valid_months} 个月",
         )
         for place, grade in enumerate(scheme.grades)
     ]

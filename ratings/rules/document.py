@@ -7,7 +7,20 @@ from pydantic import Field
 from ratings.rules.columns import POINT, WHOLE
 from ratings.rules.conditions import Condition
 from ratings.rules.exact import Rounding
-from ratings.rules.fields import Day, Fixed, Flag, Ident, Part, Percent, Text, Version, Weight, Whole
+from ratings.rules.fields import (
+    Day,
+    Fixed,
+    Flag,
+    Ident,
+    Part,
+    Percent,
+    Text,
+    Title,
+    Validity,
+    Version,
+    Weight,
+    Whole,
+)
 from ratings.rules.indicators import Clause, Indicator
 
 
@@ -15,9 +28,9 @@ class Grade(Part):
     """A grade; the list runs from best to worst."""
 
     name: Annotated[Text, Field(max_length=20, description="等级，例如 A、A+、5、终止")]
-    label: Annotated[Text, Field(description="名称，例如 优秀")]
+    label: Annotated[Text, Field(max_length=100, description="名称，例如 优秀")]
     meaning: Annotated[Text, Field(description="给居民看的一句话说明")]
-    valid_months: Annotated[Whole | None, Field(description="有效期（月）")] = None
+    valid_months: Annotated[Validity | None, Field(description="有效期（月），不写即有效至下次评价")] = None
 
 
 class PeriodRules(Part):
@@ -54,7 +67,7 @@ class Component(Part):
     """A sub-score: base score plus its indicators' points, within floor and ceiling."""
 
     id: Annotated[Ident, Field(description="代码")]
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     base_score: Annotated[Fixed, Field(description="基础分")]
     floor: Annotated[Fixed, Field(description="下限")]
     ceiling: Annotated[Fixed, Field(description="上限")]
@@ -66,7 +79,7 @@ class MeasureTerm(Part):
     """An imported value that the scheme reads; a flag is one from 0 to 1."""
 
     key: Annotated[Ident, Field(description="导入数值的键")]
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     min: Annotated[Fixed, Field(description="数值应不小于")]
     max: Annotated[Fixed, Field(description="数值应不大于")]
 
@@ -85,7 +98,7 @@ class Eligibility(Part):
     """Who is not rated, and why. ``at_once``: a grade in force is withdrawn as soon as it holds."""
 
     id: Annotated[Ident, Field(description="代码")]
-    title: Annotated[Text, Field(description="不予评价的理由")]
+    title: Annotated[Title, Field(description="不予评价的理由")]
     when: Annotated[Condition, Field(description="何时不予评价")]
     at_once: AtOnce = False
     clause: Clause
@@ -98,7 +111,7 @@ class Cap(Part):
     """
 
     id: Annotated[Ident, Field(description="代码")]
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     when: Annotated[Condition, Field(description="何时适用")]
     limit: Annotated[Text | None, Field(description="最高只能评为的等级")] = None
     limit_measure: Annotated[
@@ -167,7 +180,7 @@ class AllowedAdjustment(Part):
     """A reason for which people may change a computed grade (依规调整), and how far."""
 
     id: Annotated[Ident, Field(description="代码")]
-    title: Annotated[Text, Field(description="调整的事由")]
+    title: Annotated[Title, Field(description="调整的事由")]
     direction: Annotated[
         Literal["up", "down", "both"],
         Field(description="up 只可调高；down 只可调低；both 均可"),
@@ -200,7 +213,7 @@ class SchemeDocument(Part):
         Text, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", description="规则代码，小写英文、数字和连字符")
     ]
     version: Annotated[Version, Field(description="版本号，1、2、3……")]
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     authority: Annotated[Text, Field(description="制定机关")]
     note: Annotated[Text, Field(description="说明；示例性的规则须在此写明")]
     effective_on: Annotated[Day, Field(description="施行日期")]

@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 #: No number in a document is larger than this, so that no sum or product leaves int64.
 LARGEST = 1_000_000
+#: What a grade may hold at most: fifty years.
+_MOST_MONTHS = 600
 
 
 def sure(value: T | None) -> T:
@@ -99,6 +101,20 @@ def _version(value: object) -> int:
     return number
 
 
+def _validity(value: object) -> int:
+    number = _whole(value)
+    if not 1 <= number <= _MOST_MONTHS:
+        raise PydanticCustomError(
+            "validity",
+            "有效期不能是 {value} 个月。",
+            {
+                "value": number,
+                "remedy": f"写 1 至 {_MOST_MONTHS} 的整数；有效至下次评价的，删去 valid_months。",
+            },
+        )
+    return number
+
+
 def _day(value: object) -> date:
     if isinstance(value, datetime) or not isinstance(value, date):
         raise PydanticCustomError(
@@ -125,7 +141,13 @@ Percent = Annotated[int, BeforeValidator(_basis_points), _schema("number", multi
 Whole = Annotated[int, BeforeValidator(_whole), _schema("integer", minimum=0, maximum=LARGEST)]
 #: 1, 2, 3 ...
 Version = Annotated[int, BeforeValidator(_version), _schema("integer", minimum=1, maximum=LARGEST)]
+#: How long a grade holds, in months.
+Validity = Annotated[int, BeforeValidator(_validity), _schema("integer", minimum=1, maximum=_MOST_MONTHS)]
 Day = Annotated[date, BeforeValidator(_day), _schema("string", format="date")]
 Text = Annotated[StrictStr, Field(min_length=1)]
+#: A name; no longer than the columns that take it.
+Title = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+#: A clause or another source; no longer than the columns that take it.
+Source = Annotated[StrictStr, Field(min_length=1, max_length=500)]
 Ident = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Flag = StrictBool

@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ratings.rules.conditions import Kinds, Topics, Tracks
-from ratings.rules.fields import Fixed, Ident, Part, Percent, Text, Whole, sure, thousandths
+from ratings.rules.fields import Fixed, Ident, Part, Percent, Source, Title, Whole, sure, thousandths
 
-Clause = Annotated[Text, Field(description="所依据的条款")]
+Clause = Annotated[Source, Field(description="所依据的条款")]
 
 
 class Bracket(Part):
@@ -86,7 +86,7 @@ class GravityPoints(Part):
 class DefaultViolationRow(Part):
     """What a violation scores whose kind and track no row names."""
 
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     points: Annotated[GravityPoints, Field(description="每件的分值：一个数，或按情节分列")]
     amounts: Annotated[
         tuple[Bracket, ...], Field(description="按涉及金额（元）另加的分值，取达到的最高一档")
@@ -104,7 +104,7 @@ class ViolationRow(DefaultViolationRow):
 class DefaultComplaintRow(Part):
     """What a verified complaint scores whose topic no row names."""
 
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     points: Annotated[Fixed, Field(description="每件的分值")]
     clause: Clause
 
@@ -120,7 +120,7 @@ class IndicatorBase(Part):
 
     id: Annotated[Ident, Field(description="代码，小写英文字母、数字和下划线")]
     component: Annotated[Ident, Field(description="所属分项的 id")]
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     clause: Clause
     floor: Annotated[Fixed | None, Field(description="本项分值的下限")] = None
     ceiling: Annotated[Fixed | None, Field(description="本项分值的上限")] = None

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from ratings.rules.fields import Day, Ident, Part, Text, Whole
+from ratings.rules.fields import Day, Ident, Part, Source, Title, Whole
 from ratings.rules.problems import SchemeError
 from ratings.rules.reading import read_tree
 from ratings.rules.translation import problem_at, suggestion, translate
@@ -44,14 +44,14 @@ class Term(Part):
     """One term as it stands from a date on, until a later one of the same id replaces it."""
 
     id: Annotated[Ident, Field(description="代码")]
-    title: Annotated[Text, Field(description="名称")]
+    title: Annotated[Title, Field(description="名称")]
     from_: Annotated[Day, Field(alias="from", description="施行日期")]
     length: Annotated[Whole, Field(description="长度")]
     unit: Annotated[
         Literal["working_days", "days", "months"],
         Field(description="working_days 工作日；days 日历日；months 月"),
     ]
-    source: Annotated[Text, Field(description="依据，没有法定依据的写“示例”")]
+    source: Annotated[Source, Field(description="依据，没有法定依据的写“示例”")]
 
 
 class TermsDocument(Part):

@@ -163,7 +163,7 @@ def _adjustment(
         to_grade=to_grade,
         reason_code=reason.id if reason else "",
         clause=reason.clause if reason else f"《{scheme.document.title}》",
-        text=text[:500],
+        text=text,
         rerating=rerating,
         proposed_by=by.name,
         proposed_at=at,

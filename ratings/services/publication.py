@@ -250,16 +250,16 @@ def _draw_up(
                        %(event)s::text AS event, %(period)s::text AS period, %(scheme)s::text AS scheme,
                        r.run_id AS run,
                        coalesce((%(names)s::text[])[standing.position + 1], '') AS grade,
-                       left(coalesce((%(labels)s::text[])[standing.position + 1], ''), 100) AS grade_label,
+                       coalesce((%(labels)s::text[])[standing.position + 1], '') AS grade_label,
                        standing.position, standing.score,
                        CASE WHEN a.id IS NULL THEN r.rank_district ELSE 0 END AS rank_district,
                        CASE WHEN a.id IS NULL THEN r.rank_city ELSE 0 END AS rank_city,
                        %(day)s::date AS valid_from,
                        (%(until)s::date[])[standing.position + 1] AS valid_until,
-                       left(CASE WHEN a.reverses_id IS NOT NULL THEN '撤销此前的调整：' || a.clause
-                                 WHEN a.id IS NOT NULL THEN (%(causes)s::jsonb ->> a.cause) || '：' || a.clause
-                                 WHEN r.state > 0 THEN (%(reasons)s::text[])[r.state]
-                                 ELSE '' END, 500) AS reason
+                       CASE WHEN a.reverses_id IS NOT NULL THEN '撤销此前的调整：' || a.clause
+                            WHEN a.id IS NOT NULL THEN (%(causes)s::jsonb ->> a.cause) || '：' || a.clause
+                            WHEN r.state > 0 THEN (%(reasons)s::text[])[r.state]
+                            ELSE '' END AS reason
                 FROM ratings_rating r
                 JOIN ratings_pharmacy p ON p.id = r.pharmacy_id
                 {STANDING_JOIN}
@@ -286,7 +286,8 @@ def _words(scheme: Scheme, day: date) -> dict[str, Any]:
         "names": [grade.name for grade in scheme.grades],
         "labels": [grade.label for grade in scheme.grades],
         "until": [
-            add_months(day, grade.valid_months) if grade.valid_months else None for grade in scheme.grades
+            None if grade.valid_months is None else add_months(day, grade.valid_months)
+            for grade in scheme.grades
         ],
         "reasons": [f"{reason.title}（{reason.clause}）" for reason in scheme.reasons],
         "causes": json.dumps(dict(Adjustment.Cause.choices)),

@@ -44,6 +44,39 @@ def test_the_untouched_document_is_accepted() -> None:
     assert parse_scheme(SMALL).key == "small"
 
 
+#: (path, text as it stands, what it begins and ends with there, how long it may be)
+LENGTHS = [
+    ("title", 'title = "最小的规则"', 'title = "{}"', 200),
+    ("grades[0].label", 'label = "好"', 'label = "{}"', 100),
+    ("components[0].title", 'title = "信用分"', 'title = "{}"', 200),
+    ("indicators[2].title", 'title = "考核"', 'title = "{}"', 200),
+    ("eligibility[0].title", 'title = "定点未满六个月"', 'title = "{}"', 200),
+    ("caps[0].title", 'title = "骗保"', 'title = "{}"', 200),
+    ("eligibility[0].clause", 'clause = "第九条"', 'clause = "{}"', 500),
+    ("indicators[0].ageing.clause", 'clause = "第六条"', 'clause = "{}"', 500),
+    ("bands.rows[1].clause", 'clause = "第十一条第二项"', 'clause = "{}"', 500),
+]
+
+
+@pytest.mark.parametrize(("path", "old", "new", "most"), LENGTHS, ids=[row[0] for row in LENGTHS])
+def test_texts_are_no_longer_than_the_columns_that_take_them(
+    path: str, old: str, new: str, most: int
+) -> None:
+    assert SMALL.count(old) == 1
+    assert parse_scheme(SMALL.replace(old, new.format("条" * most)))
+    with pytest.raises(SchemeError) as caught:
+        parse_scheme(SMALL.replace(old, new.format("条" * (most + 1))))
+    (problem,) = caught.value.problems
+    told = ("条" * 37 + "……", f"不超过 {most} 个字。")
+    assert (problem.path, problem.what, problem.remedy) == (path, f"“{told[0]}”过长。", told[1])
+
+
+@pytest.mark.parametrize("months", [1, 600])
+def test_a_grade_holds_from_a_month_to_fifty_years(months: int) -> None:
+    text = SMALL.replace('label = "好"', f'label = "好"\nvalid_months = {months}')
+    assert parse_scheme(text).grades[0].valid_months == months
+
+
 def test_a_problem_reads_as_one_sentence() -> None:
     with pytest.raises(SchemeError) as caught:
         parse_scheme(SMALL.replace("SERIOUS = -30", "SERIOUS = 30"), "我的规则.toml")

@@ -66,6 +66,11 @@ unit = "working_days"
     ("old", "new", "told"),
     [
         (
+            'title = "异议处理"',
+            f'title = "{"期" * 201}"',
+            f"terms[0].title：“{'期' * 37}……”过长。改正办法：不超过 200 个字。",
+        ),
+        (
             "length = 5",
             "length = -5",
             "terms[0].length：-5 不是非负整数。改正办法：写成 0、1、2 这样的整数。",

@@ -133,6 +133,26 @@ class TestPeriod:
         ends = PublishedGrade.objects.order_by("seq").values_list("valid_until", flat=True)
         assert [end is None for end in ends] == [True, False]
 
+    def test_the_longest_texts_of_a_scheme_go_out_whole(self) -> None:
+        text = shipped_schemes()["shaoxing-style"].read_text()
+        for old, new in (
+            ('label = "优秀"', f'label = "{"优" * 100}"'),
+            ('title = "服务协议已解除"', f'title = "{"解" * 200}"'),
+            ('clause = "第三条第一项"', f'clause = "{"条" * 500}"'),
+        ):
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        scheme = activate_scheme(store_scheme(text, by=APPROVER), by=APPROVER)
+        run = lives.run_of(scheme, Result(shop()), Result(shop(), grade=-1), Result(shop()))
+        period = desk.life(run, "FINAL")
+        withdrawn = Rating.objects.filter(run=run).order_by("pharmacy__code").last()
+        approved(period, withdrawn, cause="WITHDRAWAL", to_grade=-1, clause="条" * 500)
+        publish_period(period, by=APPROVER)
+        best, absent, gone = PublishedGrade.objects.order_by("seq")
+        assert best.grade_label == "优" * 100
+        assert absent.reason == f"{'解' * 200}（{'条' * 500}）"
+        assert gone.reason == f"撤回等级：{'条' * 500}"
+
     def test_an_adjusted_grade_goes_out_with_cause_and_clause_only(self) -> None:
         period = settled(Result(shop(), grade=0, score=95_000))
         approved(period, to_grade=2, text="内部意见", clause="第十二条第一项")
