@@ -206,7 +206,7 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 MEDIA_ROOT = Path(env.str("CREDITSYS_FILES_DIR", default=str(DATA_DIR / "files")))
 FILE_UPLOAD_PERMISSIONS = 0o600
 # The largest file of evidence.
-EVIDENCE_MAX_MB = env.int("EVIDENCE_MAX_MB", default=10)
+EVIDENCE_MAX_MB = positive("EVIDENCE_MAX_MB", 10)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # Jobs: Celery workers on Redis; without a broker, tasks run inline.

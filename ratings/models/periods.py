@@ -166,11 +166,6 @@ class ReviewItem(models.Model):
     def __str__(self) -> str:
         return f"{self.rating_id}"
 
-    @property
-    def remark_labels(self) -> list[str]:
-        """The remarks in words."""
-        return [str(bit.label) for bit in self.Remark if self.remarks & bit]
-
 
 class BulkConfirmation(models.Model):
     """The ratings of a district without any remark, confirmed together."""

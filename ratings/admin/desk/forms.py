@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin import site
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.files.uploadedfile import UploadedFile
@@ -81,7 +82,7 @@ class FilesField(forms.FileField):
         super().__init__(
             label=label,
             widget=widget,
-            help_text="PDF、JPEG 或 PNG，每个不超过 10 MB，可选多个；按内容核验。",
+            help_text=f"PDF、JPEG 或 PNG，每个不超过 {settings.EVIDENCE_MAX_MB} MB，可选多个；按内容核验。",
             error_messages={"required": "请选择文件。", "empty": "文件是空的。"},
             **options,
         )

@@ -10,18 +10,20 @@ from ratings.admin import show
 from ratings.admin.desk.standings import arrow, place_badge
 from ratings.admin.scope import visible
 from ratings.models import Adjustment, Complaint, Objection, Rating, RatingPeriod, ReviewItem, Violation
+from ratings.services.adjustments import ALLOWED, Cause
 from ratings.services.redress import published_rating
 from ratings.services.standing import standing
 
+
+def _states(cause: Cause) -> tuple[str, ...]:
+    """The states of a period in which a grade may be changed for this cause."""
+    return tuple(state for state, causes in ALLOWED.items() if cause in causes)
+
+
 #: (title, permission, states of the period, name of the address); the address takes the rating's id.
 _BEGINNINGS = (
-    ("提出等级调整", "add_adjustment", ("UNDER_REVIEW",), "ratings_adjustment_propose"),
-    (
-        "复评更正",
-        "add_adjustment",
-        ("UNDER_REVIEW", "PUBLIC_NOTICE", "PUBLISHED"),
-        "ratings_adjustment_correct",
-    ),
+    ("提出等级调整", "add_adjustment", _states(Cause.JUDGEMENT), "ratings_adjustment_propose"),
+    ("复评更正", "add_adjustment", _states(Cause.CORRECTION), "ratings_adjustment_correct"),
     ("受理异议", "add_objection", ("PUBLIC_NOTICE", "PUBLISHED"), "ratings_objection_statement"),
     ("签发告知链接", "add_noticelink", ("PUBLIC_NOTICE",), "ratings_noticelink_issue"),
 )

@@ -125,7 +125,7 @@ class ProposingPages(ReadOnlyAdmin):
         )
 
     def correct_view(self, request: HttpRequest, rating_id: int) -> HttpResponse:
-        """Reckon a published rating again after facts changed. Who may: the add permission."""
+        """Reckon one rating again after facts changed, and propose what comes of it. Who may: the add permission."""
         rating = self._rating(request, rating_id)
         asks = form_of(
             text=words("更正理由", help_text="写明哪项事实已经作废或补录，及其文书号。"),
@@ -153,7 +153,7 @@ class ProposingPages(ReadOnlyAdmin):
                 faults = refusal_texts(request, refused)
             else:
                 if made is None:
-                    messages.info(request, "已复评：等级不变，无须更正。")
+                    messages.info(request, "已复评：等级和信用分都不变，无须更正。")
                     return HttpResponseRedirect(show.change_url(rating))
                 messages.success(request, "已复评并提出更正，等待另一人审批。")
                 return HttpResponseRedirect(show.change_url(made))
@@ -163,7 +163,7 @@ class ProposingPages(ReadOnlyAdmin):
             f"复评更正：{rating.pharmacy.name}",
             form=form,
             faults=faults,
-            note="按原批次的规则和同组参照值、此刻的事实，重新计算这一家药店；其他药店不变。等级有变化的，提出更正，由另一人审批后发布。",
+            note="按原批次的规则和同组参照值、此刻的事实，重新计算这一家药店；其他药店不变。等级或信用分有变化的，提出更正，由另一人审批；已发布的周期，批准后随即发布。",
             button="复评并提出更正",
             summary=rating_summary(rating),
             back=show.change_url(rating),
@@ -174,8 +174,8 @@ class ProposingPages(ReadOnlyAdmin):
 
     @action(description="查找期间变动", url_path="find", permissions=["find"], icon="search")
     def find(self, request: HttpRequest) -> HttpResponse:
-        """Look whose public grade is better than today's facts allow. Who may: the add permission, for
-        the whole city."""
+        """Look whose grade, public or on its way, is better than today's facts allow. Who may: the add
+        permission, for the whole city."""
         faults: list[str] = []
         if request.method == "POST":
             try:
@@ -190,7 +190,7 @@ class ProposingPages(ReadOnlyAdmin):
             request,
             "ratings/admin/desk/confirm.html",
             "查找期间变动",
-            note="对照规则中“即时生效”的限制（如查实骗保、解除协议），逐家核对已公布的等级；等级高于限制的，提出降级或撤回，由另一人审批。已经提出过的不会重复。",
+            note="对照规则中“即时生效”的限制（如查实骗保、解除协议），逐家核对已公布的和审核、公示中的等级；等级高于限制的，提出降级或撤回，由另一人审批。已经提出过的不会重复。",
             summary=[],
             faults=faults,
             button="开始查找",

@@ -184,9 +184,9 @@ class CreditRepairAdmin(ContactPages, DeskAdmin):
             "GRANTED": (_reply,),
             "REFUSED": (_reply,),
         }
-        acts = [maker(row) for maker in makers.get(row.state, ())]
         if row.replied_on is not None:
             return ()
+        acts = [maker(row) for maker in makers.get(row.state, ())]
         if row.is_open:
             acts.append(evidence_act("add_creditrepair", "change_creditrepair"))
         return acts

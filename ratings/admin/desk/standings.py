@@ -70,12 +70,6 @@ def place_badge(rating: Rating, position: int) -> SafeString:
     return show.grade_badge(position, grade_names(rating.run.scheme))
 
 
-def place_name(rating: Rating, position: int) -> str:
-    """The name of a position in the rating's scheme, in words."""
-    names = grade_names(rating.run.scheme)
-    return names[position][0] if 0 <= position < len(names) else "不予评级"
-
-
 def named_badge(rating: Rating, name: str) -> SafeString | str:
     """A grade name as this rating's scheme shows it; a name that it does not know as it stands."""
     names = grade_names(rating.run.scheme)

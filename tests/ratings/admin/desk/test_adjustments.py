@@ -143,7 +143,7 @@ def test_a_correction_is_published_on_approval(desk: Desk) -> None:
     rating = desk.rating()
     address = url("adjustment", "correct", rating.pk)
     form = {"text": "处罚已撤销", "clause": "《行政处罚法》第四十八条", "annulled_on": "2026-01-08"}
-    assert "已复评：等级不变" in said(desk["reviewer"], address, form)
+    assert "已复评：等级和信用分都不变" in said(desk["reviewer"], address, form)
     void_fact(desk.violation, reason="处罚被撤销", by=OTHER_REVIEWER)
     assert "日期写法不对" in said(desk["reviewer"], address, {**form, "annulled_on": "明天"})
     page = said(desk["reviewer"], address, form)
