@@ -32,7 +32,7 @@ def test_open_and_object(address: str, phone: BrowserContext, browser: Browser, 
     (tmp_path / "门店.png").write_bytes(picture())
     page = phone.new_page()
     page.goto(address)
-    page.get_by_role("button", name="打开评价结果").click()
+    page.get_by_role("button", name="打开评价结果").dblclick()
     expect(page.get_by_role("heading", level=1)).to_contain_text("的信用评价结果")
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") == 320
@@ -55,3 +55,14 @@ def test_open_and_object(address: str, phone: BrowserContext, browser: Browser, 
     other.goto(address)
     expect(other.get_by_role("heading", level=1)).to_have_text("此链接已经打开过")
     stranger.close()
+
+
+def test_a_browser_without_its_cookie_is_told_and_loses_nothing(address: str, phone: BrowserContext) -> None:
+    page = phone.new_page()
+    page.goto(address)
+    phone.clear_cookies()
+    button = page.get_by_role("button", name="打开评价结果")
+    button.click()
+    expect(page.get_by_role("alert")).to_contain_text("还没有打开，链接仍然有效")
+    button.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("的信用评价结果")
