@@ -62,9 +62,10 @@ class Visitor:
         if kind == "error" and "the server responded with a status of 4" not in text:
             self.wrong.append(f"{text} on {self.page.url}")
 
-    def go(self, address: str) -> None:
-        """Open an address of the site, or a whole one."""
-        self.page.goto(address if address.startswith("http") else f"{self.base}{address}")
+    def go(self, address: str) -> int:
+        """Open an address of the site, or a whole one; the status of the answer."""
+        answer = self.page.goto(address if address.startswith("http") else f"{self.base}{address}")
+        return answer.status if answer else 0
 
     def look(self, name: str) -> None:
         """Hold the page, at desktop and phone width, to what every page must be."""

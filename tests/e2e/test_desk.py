@@ -245,6 +245,7 @@ def hear_the_pharmacy_by_its_link(stage: Stage) -> None:
     address = clerk.page.get_by_label("告知链接").input_value()
 
     pharmacist.go(address)
+    pharmacist.sees("演示环境")
     pharmacist.look("告知-落地页")
     pharmacist.press("打开评价结果")
     pharmacist.sees("绍医保罚〔2025〕88号", "您的权利")

@@ -144,7 +144,7 @@ def crawl(root: Official, seen: Counter[str], starts: tuple[str, ...]) -> None:
         if not kind or seen[kind] >= (2 if kind.endswith("_change") else 1):
             continue
         seen[kind] += 1
-        root.go(path)
+        assert root.go(path) == 200, path
         root.look(kind.replace(":", "-"))
         links = root.page.evaluate("[...document.querySelectorAll('a[href]')].map((link) => link.href)")
         waiting += [urlsplit(link).path for link in links if link.startswith(root.base)]
