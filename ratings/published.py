@@ -14,6 +14,7 @@ from django.db import connection
 from django.dispatch import Signal
 
 from ratings.models import Event, Publication
+from ratings.rules.moves import OPEN_OBJECTION
 
 #: Sent once for each publication, after it is committed, with ``number``. What a receiver raises is
 #: logged and changes nothing; one that missed a signal finds the rows by :func:`changes_since`.
@@ -88,15 +89,16 @@ _LEDGER: Final = """(
     JOIN ratings_publication act ON act.number = one.publication_id
     JOIN ratings_ratingperiod life ON life.id = act.period_id
 ) g"""
+_OPEN: Final = ", ".join(f"'{state}'" for state in OPEN_OBJECTION)
 #: A row ``g`` as the fields of Grade.
-_FIELDS: Final = """
+_FIELDS: Final = f"""
     g.seq, g.publication_id, g.at, g.code, g.name, g.district, g.event, g.period, g.period_end, g.scheme,
     g.grade, g.grade_label, g.position, g.score, g.rank_district, g.rank_city, g.valid_from, g.valid_until,
     g.reason,
     EXISTS (
         SELECT 1 FROM ratings_rating r JOIN ratings_objection o ON o.rating_id = r.id
         WHERE r.run_id = g.run AND r.pharmacy_id = g.pharmacy_id
-          AND o.state IN ('OPEN', 'PROPOSED', 'REVIEW_REQUESTED')
+          AND o.state IN ({_OPEN})
     )
 """
 #: Beside a pharmacy ``p``: its row in force on a day.

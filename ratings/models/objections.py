@@ -8,7 +8,7 @@ from ratings.models.facts import Complaint, Violation
 from ratings.models.guards import append_only, moves_only, no_delete
 from ratings.models.periods import RatingPeriod, who_when
 from ratings.models.runs import Rating
-from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES
+from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES, OPEN_OBJECTION
 
 
 class Objection(models.Model):
@@ -78,7 +78,7 @@ class Objection(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("rating",),
-                condition=Q(state__in=["OPEN", "PROPOSED", "REVIEW_REQUESTED"]),
+                condition=Q(state__in=list(OPEN_OBJECTION)),
                 name="objection_one_open",
                 violation_error_message="该药店已有一件办理中的异议，请并入该件。",
             ),
@@ -120,7 +120,7 @@ class Objection(models.Model):
     @property
     def is_open(self) -> bool:
         """Still to be decided or reviewed; the grade is marked so long."""
-        return self.state in {"OPEN", "PROPOSED", "REVIEW_REQUESTED"}
+        return self.state in OPEN_OBJECTION
 
 
 class ObjectionFact(models.Model):

@@ -7,7 +7,7 @@ from django.utils import timezone
 from ratings.models.facts import Violation
 from ratings.models.guards import moves_only, no_delete
 from ratings.models.periods import who_when
-from ratings.rules.moves import REPAIR_MOVES, REPAIR_STATES
+from ratings.rules.moves import OPEN_REPAIR, REPAIR_MOVES, REPAIR_STATES
 
 
 class CreditRepair(models.Model):
@@ -52,7 +52,7 @@ class CreditRepair(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("violation",),
-                condition=Q(state__in=["APPLIED", "ACCEPTED", "PROPOSED"]),
+                condition=Q(state__in=list(OPEN_REPAIR)),
                 name="creditrepair_one_open",
                 violation_error_message="该违法违规已有一件办理中的信用修复申请。",
             ),
@@ -85,4 +85,4 @@ class CreditRepair(models.Model):
     @property
     def is_open(self) -> bool:
         """Still to be decided."""
-        return self.state in {"APPLIED", "ACCEPTED", "PROPOSED"}
+        return self.state in OPEN_REPAIR

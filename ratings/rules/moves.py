@@ -58,6 +58,9 @@ OBJECTION_STATES: Final = Vocabulary(
     Term("REVIEW_REJECTED", "复核不成立"),
 )
 
+#: States in which an objection is still to be decided or reviewed; the grade is marked so long.
+OPEN_OBJECTION: Final = ("OPEN", "PROPOSED", "REVIEW_REQUESTED")
+
 REPAIR_STATES: Final = Vocabulary(
     "信用修复状态",
     Term("APPLIED", "已申请"),
@@ -68,6 +71,9 @@ REPAIR_STATES: Final = Vocabulary(
     Term("NOT_ACCEPTED", "不予受理"),
     Term("WITHDRAWN", "已撤回"),
 )
+
+#: States in which an application for repair is still to be decided.
+OPEN_REPAIR: Final = ("APPLIED", "ACCEPTED", "PROPOSED")
 
 #: Which role holds each permission of a move (roles: ``services/roles.py``).
 HOLDERS: Final = {
@@ -158,7 +164,7 @@ OBJECTION_MOVES: Final = (
         "REVIEW_UPHELD",
         "复核认定成立",
         "decide_objection",
-        (REASON, "不是作出原决定的人"),
+        (REASON, "不是提出意见的人，也不是作出原决定的人"),
     ),
     Move(
         "reject_review",
@@ -166,7 +172,7 @@ OBJECTION_MOVES: Final = (
         "REVIEW_REJECTED",
         "复核认定不成立",
         "decide_objection",
-        (REASON, "不是作出原决定的人"),
+        (REASON, "不是提出意见的人，也不是作出原决定的人"),
     ),
 )
 

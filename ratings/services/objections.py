@@ -22,7 +22,7 @@ from ratings.models import (
     RatingPeriod,
     Violation,
 )
-from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES
+from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES, OPEN_OBJECTION
 from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, Actor, record
 from ratings.services.errors import Refused
@@ -40,7 +40,6 @@ from ratings.services.redress import (
 from ratings.services.steps import local_day, next_state, shown_day, written
 from ratings.services.terms import deadline, term
 
-OPEN_STATES: Final = ("OPEN", "PROPOSED", "REVIEW_REQUESTED")
 OUTCOMES: Final = {"UPHELD": "成立", "REJECTED": "不成立"}
 #: The system adds what came of a re-rating to the text of a decision (500 characters in all).
 _DECISION_LENGTH: Final = 420
@@ -48,7 +47,7 @@ _DECISION_LENGTH: Final = 420
 
 def overdue(objections: QuerySet[Objection], on: date) -> QuerySet[Objection]:
     """Those still open whose term ended before ``on``."""
-    return objections.filter(state__in=OPEN_STATES, due_on__lt=on)
+    return objections.filter(state__in=OPEN_OBJECTION, due_on__lt=on)
 
 
 # Taking in
@@ -68,7 +67,7 @@ def check_objection(rating: Rating, *, at: datetime | None = None) -> Objection.
 
 
 def _refuse_second(rating: Rating) -> None:
-    open_one = Objection.objects.filter(rating=rating, state__in=OPEN_STATES).first()
+    open_one = Objection.objects.filter(rating=rating, state__in=OPEN_OBJECTION).first()
     if open_one is not None:
         raise Refused(
             f"该药店对本期等级已有一件异议尚未办结（{shown_day(local_day(open_one.received_at))}收到，"
@@ -208,7 +207,7 @@ def extend_objection(
     row = _locked(objection)
     moment = at or timezone.now()
     reason = written(reason, "延长理由", 300)
-    if row.state not in OPEN_STATES:
+    if row.state not in OPEN_OBJECTION:
         raise Refused(f"{row} 已办结（{OBJECTION_STATES[row.state].label}），无须延长。")
     # A review has its own term, and its own extension.
     since = row.review_requested_at if row.state == "REVIEW_REQUESTED" else None

@@ -24,7 +24,15 @@ from ratings.models import (
     RatingPeriod,
     RatingRun,
 )
-from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, Move, find, moves_from
+from ratings.rules.moves import (
+    OPEN_OBJECTION,
+    OPEN_REPAIR,
+    PERIOD_MOVES,
+    PERIOD_STATES,
+    Move,
+    find,
+    moves_from,
+)
 from ratings.rules.periods import Period
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
@@ -33,8 +41,6 @@ from ratings.services.review import list_items, unconfirmed_districts
 from ratings.working_days import add_working_days
 
 _OUT: Final = ("PUBLISHED", "CLOSED")
-_OPEN_OBJECTIONS: Final = ("OPEN", "PROPOSED", "REVIEW_REQUESTED")
-_OPEN_REPAIRS: Final = ("APPLIED", "ACCEPTED", "PROPOSED")
 
 
 def title(period: RatingPeriod) -> str:
@@ -140,7 +146,7 @@ def _no_open_adjustment(case: _Case) -> str:
 
 
 def _no_open_objection(case: _Case) -> str:
-    count = case.period.objections.filter(state__in=_OPEN_OBJECTIONS).count()
+    count = case.period.objections.filter(state__in=OPEN_OBJECTION).count()
     return f"有 {count} 件异议未办结：请先作出决定，或登记撤回。" if count else ""
 
 
@@ -156,7 +162,7 @@ def _open_repairs(period: RatingPeriod) -> QuerySet[CreditRepair]:
         pharmacy=OuterRef("violation__pharmacy"), event=Event.PERIODIC
     ).order_by("-seq")
     return CreditRepair.objects.annotate(newest=Subquery(newest.values("run")[:1])).filter(
-        state__in=_OPEN_REPAIRS, newest=period.run_id
+        state__in=OPEN_REPAIR, newest=period.run_id
     )
 
 

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ratings.models import Adjustment, CreditRepair, Violation
-from ratings.rules.moves import REPAIR_MOVES, REPAIR_STATES
+from ratings.rules.moves import OPEN_REPAIR, REPAIR_MOVES, REPAIR_STATES
 from ratings.rules.terms import Term
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
@@ -28,7 +28,6 @@ from ratings.services.redress import (
 from ratings.services.steps import local_day, next_state, shown_day, written
 from ratings.services.terms import deadline, end_of, term
 
-OPEN_STATES: Final = ("APPLIED", "ACCEPTED", "PROPOSED")
 #: Gravity of the violation to the term that must have passed since its decision.
 WAITS: Final = {
     "MINOR": "repair_wait_minor",
@@ -72,7 +71,7 @@ def check_repair(violation: Violation, applied_on: date, *, at: datetime | None 
             f"（{shown_day(violation.decided_on)}）起满 {held.length} {_UNITS[held.unit]}方可申请（{held.source}），"
             f"最早可在 {shown_day(earliest)}申请。"
         )
-    open_one = CreditRepair.objects.filter(violation=violation, state__in=OPEN_STATES).first()
+    open_one = CreditRepair.objects.filter(violation=violation, state__in=OPEN_REPAIR).first()
     if open_one is not None:
         raise Refused(f"该违法违规已有一件办理中的申请（{open_one}），请在该件上办理。")
     return earliest

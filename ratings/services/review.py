@@ -25,6 +25,7 @@ from ratings.models import (
 )
 from ratings.rules.adjusting import growth_columns, near
 from ratings.rules.columns import Int64
+from ratings.rules.moves import OPEN_OBJECTION
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.runs import stored_peers
@@ -267,9 +268,9 @@ def progress(period: RatingPeriod) -> list[Progress]:
         )
     )
     objections = Counter(
-        Objection.objects.filter(
-            period=period, state__in=("OPEN", "PROPOSED", "REVIEW_REQUESTED")
-        ).values_list("rating__district_id", flat=True)
+        Objection.objects.filter(period=period, state__in=OPEN_OBJECTION).values_list(
+            "rating__district_id", flat=True
+        )
     )
     return [
         Progress(

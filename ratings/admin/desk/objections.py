@@ -18,10 +18,11 @@ from ratings.admin.desk.contact import ContactPages
 from ratings.admin.desk.evidence import evidence_act, evidence_rows
 from ratings.admin.desk.forms import choice, form_of, words
 from ratings.admin.desk.receiving import ReceivingPages, fact_choices, facts_chosen, facts_field
-from ratings.admin.desk.standings import OPEN_OBJECTION, WithRuns, arrow, place_badge, rating_in_full
+from ratings.admin.desk.standings import WithRuns, arrow, place_badge, rating_in_full
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.search import matching_pharmacies
 from ratings.models import Adjustment, AuditEvent, Objection
+from ratings.rules.moves import OPEN_OBJECTION
 from ratings.services import objections
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused

@@ -25,6 +25,7 @@ from ratings.admin.filters import DistrictFilter
 from ratings.admin.scope import visible
 from ratings.admin.search import matching_pharmacies
 from ratings.models import Adjustment, AuditEvent, CreditRepair, Violation
+from ratings.rules.moves import OPEN_REPAIR
 from ratings.services import repairs
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
@@ -61,7 +62,7 @@ class ClockFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         waiting = Q(state__in=("GRANTED", "REFUSED"), replied_on=None)
         if self.value() == "open":
-            return queryset.filter(state__in=repairs.OPEN_STATES)
+            return queryset.filter(state__in=OPEN_REPAIR)
         if self.value() == "reply":
             return queryset.filter(waiting)
         if self.value() == "overdue":
@@ -98,7 +99,7 @@ class CreditRepairAdmin(ContactPages, DeskAdmin):
             When(state__in=("ACCEPTED", "PROPOSED"), then=F("decide_due_on")),
             When(state__in=("GRANTED", "REFUSED"), replied_on=None, then=F("reply_due_on")),
         )
-        closed = Case(When(state__in=repairs.OPEN_STATES, then=Value(0)), default=Value(1))
+        closed = Case(When(state__in=OPEN_REPAIR, then=Value(0)), default=Value(1))
         return (closed.asc(), due.asc(nulls_last=True), "-id")
 
     def get_search_results(

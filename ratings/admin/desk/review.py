@@ -19,17 +19,12 @@ from ratings.admin.desk.acts import Act, DeskAdmin, refusal_texts
 from ratings.admin.desk.comparison import comparison
 from ratings.admin.desk.forms import form_of, words
 from ratings.admin.desk.matters import beginnings, matters
-from ratings.admin.desk.standings import (
-    OPEN_OBJECTION,
-    beside,
-    named_badge,
-    place_badge,
-    share_runs,
-)
+from ratings.admin.desk.standings import beside, named_badge, place_badge, share_runs
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.scope import visible
 from ratings.admin.search import matching_pharmacies
 from ratings.models import Adjustment, Objection, Rating, RatingPeriod, ReviewItem
+from ratings.rules.moves import OPEN_OBJECTION
 from ratings.services import review
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused

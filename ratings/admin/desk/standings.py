@@ -16,10 +16,8 @@ from ratings.admin import show
 from ratings.admin.grades import grade_names
 from ratings.admin.scope import visible
 from ratings.models import Adjustment, Objection, Rating, RatingPeriod
+from ratings.rules.moves import OPEN_OBJECTION
 from ratings.services.standing import Standing, standings
-
-#: States of an objection in which the grade is marked.
-OPEN_OBJECTION = ("OPEN", "PROPOSED", "REVIEW_REQUESTED")
 
 
 @dataclass
