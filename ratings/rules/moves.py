@@ -109,7 +109,7 @@ PERIOD_MOVES: Final = (
         "FINAL",
         "审定",
         "review_ratingperiod",
-        ("公示期已满", "没有未办结的异议", "没有未决定的等级调整"),
+        ("公示期已满", "没有未办结的异议", "没有未决定的等级调整", "截止后作废的事实和期间变动已复评"),
     ),
     Move("reopen", "FINAL", "UNDER_REVIEW", "撤销审定", "approve_ratingperiod", (REASON,)),
     Move(
@@ -118,7 +118,12 @@ PERIOD_MOVES: Final = (
         "PUBLISHED",
         "发布",
         "approve_ratingperiod",
-        ("不是审定的人", "更晚的评价周期尚未发布"),
+        (
+            "不是审定的人",
+            "更晚的评价周期尚未发布",
+            "没有未决定的等级调整",
+            "截止后作废的事实和期间变动已复评",
+        ),
     ),
     Move(
         "close",

@@ -34,13 +34,14 @@ _RECKONED: Final = frozenset(Cause) - {Cause.JUDGEMENT}
 ALLOWED: Final[Mapping[str, frozenset[Cause]]] = {
     "UNDER_REVIEW": frozenset(Cause),
     "PUBLIC_NOTICE": _RECKONED,
+    "FINAL": _RECKONED,
     "PUBLISHED": _RECKONED,
 }
 #: What to do instead in a state that does not allow the cause.
 _INSTEAD: Final = {
     "COMPUTED": "请先开始审核。",
     "PUBLIC_NOTICE": "公示开始后不得再依规调整；确有必要的，请由审批员退回审核，调整后重新公示。",
-    "FINAL": "请由审批员撤销审定、退回审核后办理，或在发布后更正。",
+    "FINAL": "审定后不得再依规调整；确有必要的，请由审批员撤销审定，调整后重新公示。",
     "PUBLISHED": "已发布的等级不能依规调整；事实有误的，请更正事实后复评更正。",
     "CLOSED": "请在该药店最近一次发布的评价周期中办理。",
     "ABANDONED": "请在该周期重新评价的批次中办理。",

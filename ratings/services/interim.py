@@ -27,7 +27,7 @@ from ratings.signals import hold_sources, read_signals
 
 Columns = dict[str, np.ndarray[Any, Any]]
 #: Periods whose grades are looked at: out, or on their way.
-STATES: Final = ("PUBLISHED", "UNDER_REVIEW", "PUBLIC_NOTICE")
+STATES: Final = ("PUBLISHED", "UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL")
 
 
 @transaction.atomic
@@ -35,7 +35,7 @@ def find_interim(*, by: Actor, at: datetime | None = None) -> list[Adjustment]:
     """Propose a change for every pharmacy whose grade is better than the scheme allows today.
 
     Looked at are each pharmacy's public grade, while it is valid, and its grade in a period
-    under review or public notice, so that the next publication does not undo what applies at
+    between review and publication, so that the next publication does not undo what applies at
     once; where nothing is proposed yet. They are held against the caps and eligibility rules
     marked ``at_once``, and whether the pharmacy is still designated, as of the Shanghai day of
     ``at``. Run again, it finds only what is new; what an approver rejected is found again as

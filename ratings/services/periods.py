@@ -36,6 +36,7 @@ from ratings.rules.moves import (
 from ratings.rules.periods import Period
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
+from ratings.services.overtaken import overtaken
 from ratings.services.publication import publish_period
 from ratings.services.review import list_items, unconfirmed_districts
 from ratings.working_days import add_working_days
@@ -212,6 +213,16 @@ def _left_in_force(period: RatingPeriod, later: QuerySet[RatingPeriod], on: date
     return list(rows.filter(valid).order_by("code").values_list("code", flat=True))
 
 
+def _reckoned_again(case: _Case) -> str:
+    codes = overtaken(case.period)
+    if not codes:
+        return ""
+    return (
+        f"数据截止后，{len(codes)} 家药店（{'、'.join(codes[:3])}{'等' if codes[3:] else ''}）有事实作废，"
+        "或现行等级已有期间变动，本期结果尚未计入：请先“查找期间变动”，其余的逐家“复评更正”。"
+    )
+
+
 def _not_overtaken(case: _Case) -> str:
     late = _later_published(case.period.period_end, case.period.district_id).select_related("district")
     return _overtaken(late[0]) if late else ""
@@ -222,6 +233,7 @@ DEMANDS: Final[Mapping[str, Callable[[_Case], str]]] = {
     "审核事项全部确认": _items_confirmed,
     "各区县其余结果均已批量确认": _rest_confirmed,
     "没有未决定的等级调整": _no_open_adjustment,
+    "截止后作废的事实和期间变动已复评": _reckoned_again,
     "不是开始审核的人": _not_the_reviewer,
     "公示期已满": _notice_over,
     "没有未办结的异议": _no_open_objection,

@@ -235,7 +235,8 @@ def _draw_up(
 
     The score is the one that the standing grade rests on. Ranks compare computed scores, so a
     pharmacy whose grade was adjusted has none (0). What people wrote of an adjustment stays
-    inside: outside, it has its cause and clause.
+    inside: outside, it has its cause and clause. A correction that keeps the grade keeps its end
+    too, so that nobody bears a bad grade longer for having been heard.
     """
     scheme = parsed(period.run.scheme)
     day = timezone.localtime(at).date()
@@ -255,7 +256,10 @@ def _draw_up(
                        CASE WHEN a.id IS NULL THEN r.rank_district ELSE 0 END AS rank_district,
                        CASE WHEN a.id IS NULL THEN r.rank_city ELSE 0 END AS rank_city,
                        %(day)s::date AS valid_from,
-                       (%(until)s::date[])[standing.position + 1] AS valid_until,
+                       CASE WHEN before.position = standing.position
+                            THEN CASE WHEN before.valid_until IS NOT NULL
+                                      THEN greatest(before.valid_until, %(day)s::date + 1) END
+                            ELSE (%(until)s::date[])[standing.position + 1] END AS valid_until,
                        CASE WHEN a.reverses_id IS NOT NULL THEN '撤销此前的调整：' || a.clause
                             WHEN a.id IS NOT NULL THEN (%(causes)s::jsonb ->> a.cause) || '：' || a.clause
                             WHEN r.state > 0 THEN (%(reasons)s::text[])[r.state]
@@ -264,6 +268,12 @@ def _draw_up(
                 JOIN ratings_pharmacy p ON p.id = r.pharmacy_id
                 {STANDING_JOIN}
                 LEFT JOIN ratings_adjustment a ON a.id = standing.adjustment_id
+                LEFT JOIN LATERAL (
+                    SELECT g.position, g.valid_until FROM ratings_publishedgrade g
+                    WHERE %(rating)s::bigint IS NOT NULL AND g.pharmacy_id = r.pharmacy_id
+                      AND g.run = r.run_id
+                    ORDER BY g.seq DESC LIMIT 1
+                ) before ON true
                 WHERE r.run_id = %(run)s AND (%(rating)s::bigint IS NULL OR r.id = %(rating)s)
             ) one
             """,

@@ -100,7 +100,7 @@ def rating_desk(request: HttpRequest, rating: Rating) -> dict[str, Any] | None:
 def fact_beginnings(request: HttpRequest, fact: Violation | Complaint) -> list[tuple[str, str]]:
     """(title, address) of what follows from a fact: repair while it is live, correction once it is void.
 
-    A correction reckons again the grade in force, and what is under review or public notice.
+    A correction reckons again the grade in force, and what is on its way to publication.
     """
     if fact.is_live:
         if isinstance(fact, Violation) and request.user.has_perm("ratings.add_creditrepair"):
@@ -110,7 +110,8 @@ def fact_beginnings(request: HttpRequest, fact: Violation | Complaint) -> list[t
         return []
     if not request.user.has_perm("ratings.add_adjustment"):
         return []
-    open_runs = RatingPeriod.objects.filter(state__in=("UNDER_REVIEW", "PUBLIC_NOTICE")).values_list("run")
+    on_the_way = ("UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL")
+    open_runs = RatingPeriod.objects.filter(state__in=on_the_way).values_list("run")
     found = list(
         visible(
             request, Rating.objects.filter(run__in=[run for (run,) in open_runs], pharmacy=fact.pharmacy_id)

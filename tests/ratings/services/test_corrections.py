@@ -158,7 +158,7 @@ def test_a_cap_that_the_re_rating_lifted_bounds_judgement_no_more() -> None:
     assert propose_adjustment(rating, reason_code="self_report", to_grade=B, text="主动", by=REVIEWER, at=AT)
 
 
-@pytest.mark.parametrize("state", ["COMPUTED", "FINAL", "CLOSED", "ABANDONED"])
+@pytest.mark.parametrize("state", ["COMPUTED", "CLOSED", "ABANDONED"])
 def test_out_of_place_nothing_is_even_reckoned(state: str) -> None:
     rating = penalised(state)
     with pytest.raises(Refused, match="不能办理“更正”"):

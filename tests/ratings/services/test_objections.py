@@ -157,9 +157,13 @@ class TestReceiving:
         assert (event.actor, event.detail["due_on"]) == (desk.CLERK, "2026-02-24")
         assert "contact" not in event.detail
 
-    def test_days_of_a_year_not_announced_are_marked(self) -> None:
+    def test_days_of_a_year_not_announced_are_marked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unannounced(_day: date) -> bool:
+            raise NotImplementedError
+
         rating = rating_in("PUBLISHED", GOOD)
-        assert not receive(rating, at=shanghai(date(2026, 12, 29))).calendar_known
+        monkeypatch.setattr("chinese_calendar.is_workday", unannounced)
+        assert not receive(rating, at=AT).calendar_known
 
     @pytest.mark.parametrize(
         ("values", "told"),
@@ -389,15 +393,14 @@ class TestDeciding:
         fact.refresh_from_db()
         assert (row.state, fact.is_live) == ("PROPOSED", True)
 
-    def test_not_while_the_period_is_settled_but_not_published(self) -> None:
+    def test_while_the_period_is_settled_it_goes_into_its_publication(self) -> None:
         rating = rating_in("PUBLIC_NOTICE")
         row = proposed(rating)
         RatingPeriod.objects.filter(run=rating.run).update(
             state="FINAL", finalised_by=desk.REVIEWER, finalised_at=AT
         )
-        with pytest.raises(Refused, match="已审定"):
-            decide_objection(row, text="同意", by=APPROVER, at=AT)
-        assert penalty(rating).is_live
+        decide_objection(row, text="同意", by=APPROVER, at=AT)
+        assert (standing(rating).position, PublishedGrade.objects.exists()) == (A, False)
 
     def test_a_period_that_was_abandoned_has_no_grade_to_change(self) -> None:
         rating = rating_in("PUBLIC_NOTICE")
