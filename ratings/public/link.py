@@ -287,28 +287,21 @@ def _rights(period: RatingPeriod, today: date) -> list[tuple[str, str, str]]:
         ),
         (
             "答复的时间",
-            f"我们在收到后 {_length(answer)}内答复（今天提出的，至 {shown_day(due.day)}{remark}）；"
-            f"情况复杂的可以延长，前后不超过 {_length(last)}。",
+            f"我们在收到后 {answer.length_text}内答复（今天提出的，至 {shown_day(due.day)}{remark}）；"
+            f"情况复杂的可以延长，前后不超过 {last.length_text}。",
             last.source,
         ),
         (
             "复核",
-            f"异议未被采纳的，可在收到决定后 {_length(review)}内申请复核，由另外的人办理。",
+            f"异议未被采纳的，可在收到决定后 {review.length_text}内申请复核，由另外的人办理。",
             review.source,
         ),
         (
             "行政复议",
-            f"等级正式发布后，认为侵犯合法权益的，可以自知道之日起 {_length(appeal)}内依法申请行政复议。",
+            f"等级正式发布后，认为侵犯合法权益的，可以自知道之日起 {appeal.length_text}内依法申请行政复议。",
             appeal.source,
         ),
     ]
-
-
-_UNITS: Final = {"working_days": "个工作日", "days": "日", "months": "个月"}
-
-
-def _length(held: Any) -> str:
-    return f"{held.length} {_UNITS[held.unit]}"
 
 
 def _told(row: Objection) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from ratings.marks import grade_badge
 from ratings.models import District, PeriodMove, Rating, RatingPeriod
 from ratings.rules.periods import Period
 from ratings.rules.scheme import Scheme
-from ratings.rules.terms import Term
 from ratings.services.imports.reports import harmless
 from ratings.services.schemes import parsed
 from ratings.services.standing import STANDING_JOIN
@@ -33,7 +32,6 @@ from ratings.services.terms import term
 PAGE_ROWS: Final = 50
 #: Nobody types a longer name; the rest is cut off.
 _MOST_TYPED: Final = 50
-_UNITS: Final = {"working_days": "个工作日", "days": "日", "months": "个月"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +102,8 @@ def listing(request: HttpRequest, period: str, district: int) -> HttpResponse:
         count=count,
         page=page,
         pages=pages,
-        answer=_length(term("objection_answer", opened)),
-        longest=_length(term("objection_last", opened)),
+        answer=term("objection_answer", opened).length_text,
+        longest=term("objection_last", opened).length_text,
         contact=settings.OBJECTION_CONTACT,
     )
 
@@ -184,10 +182,6 @@ def _over(request: HttpRequest, period: str, district: int) -> HttpResponse:
 
 def _label(period: RatingPeriod) -> str:
     return Period.parse(period.period).label
-
-
-def _length(held: Term) -> str:
-    return f"{held.length} {_UNITS[held.unit]}"
 
 
 # Which rows

@@ -40,6 +40,9 @@ TERMS: Final = {
 }
 
 
+_UNITS: Final = {"working_days": "个工作日", "days": "日", "months": "个月"}
+
+
 class Term(Part):
     """One term as it stands from a date on, until a later one of the same id replaces it."""
 
@@ -52,6 +55,11 @@ class Term(Part):
         Field(description="working_days 工作日；days 日历日；months 月"),
     ]
     source: Annotated[Source, Field(description="依据，没有法定依据的写“示例”")]
+
+    @property
+    def length_text(self) -> str:
+        """``5 个工作日``."""
+        return f"{self.length} {_UNITS[self.unit]}"
 
 
 class TermsDocument(Part):

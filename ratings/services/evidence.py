@@ -43,6 +43,8 @@ _ENDINGS: Final = {
     "image/jpeg": (".jpg", ".jpeg"),
     "image/png": (".png",),
 }
+#: Each content type for people.
+KIND_LABELS: Final = {"application/pdf": "PDF", "image/jpeg": "JPEG 图片", "image/png": "PNG 图片"}
 _MAGIC: Final = (
     (b"%PDF-", "application/pdf"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -80,17 +82,13 @@ def _checked(upload: Upload) -> tuple[str, bytes, str]:
         raise Refused(f"文件“{name}”不是 PDF、JPEG 或 PNG。请转成其中一种再上传，只改扩展名不行。")
     if PurePosixPath(name).suffix.lower() not in _ENDINGS[kind]:
         wanted = "或".join(_ENDINGS[kind])
-        raise Refused(f"文件“{name}”的扩展名与内容不符：内容是 {_label(kind)}，扩展名应为 {wanted}。")
+        raise Refused(f"文件“{name}”的扩展名与内容不符：内容是 {KIND_LABELS[kind]}，扩展名应为 {wanted}。")
     if zipfile.is_zipfile(io.BytesIO(content)):
-        raise Refused(f"文件“{name}”里夹带了压缩包，不能作为证据材料。请只上传{_label(kind)}本身。")
+        raise Refused(f"文件“{name}”里夹带了压缩包，不能作为证据材料。请只上传{KIND_LABELS[kind]}本身。")
     fault = _FAULTS[kind](content)
     if fault:
         raise Refused(f"文件“{name}”{fault}。请重新导出或拍摄后再上传。")
     return kind, content, name
-
-
-def _label(kind: str) -> str:
-    return {"application/pdf": "PDF", "image/jpeg": "JPEG 图片", "image/png": "PNG 图片"}[kind]
 
 
 def _pdf_fault(content: bytes) -> str:

@@ -37,12 +37,10 @@ from ratings.services.redress import (
     rerate_in_favour,
     void_for,
 )
-from ratings.services.steps import local_day, next_state, shown_day, written
+from ratings.services.steps import DECISION_LENGTH, local_day, next_state, shown_day, written
 from ratings.services.terms import deadline, term
 
 OUTCOMES: Final = {"UPHELD": "成立", "REJECTED": "不成立"}
-#: The system adds what came of a re-rating to the text of a decision (500 characters in all).
-_DECISION_LENGTH: Final = 420
 
 
 def overdue(objections: QuerySet[Objection], on: date) -> QuerySet[Objection]:
@@ -292,7 +290,7 @@ def decide_objection(objection: Objection, *, text: str, by: Actor, at: datetime
     row.state = next_state(row, "uphold" if upheld else "reject", OBJECTION_MOVES, OBJECTION_STATES)
     if by.name == row.proposed_by:
         raise Refused("异议须由提出处理意见以外的人决定。您提出了本件的处理意见，请交另一位审批员。")
-    row.decision_text = written(text, "决定理由", _DECISION_LENGTH)
+    row.decision_text = written(text, "决定理由", DECISION_LENGTH)
     if upheld:
         reason = f"{row} 成立：{row.proposed_text}"
         row.decision_text += _carry_out(row, row.remedy, reason, Actor(row.proposed_by), by, at)
@@ -407,7 +405,7 @@ def decide_review(
         raise Refused("复核须由提出处理意见和作出原决定以外的人办理，请交另一位审批员。")
     if not upheld and remedy:
         raise Refused("复核维持原决定的，不选处理方式。")
-    row.review_text = written(text, "复核意见", _DECISION_LENGTH)
+    row.review_text = written(text, "复核意见", DECISION_LENGTH)
     if upheld:
         _check_remedy(row, remedy)
         row.remedy = remedy

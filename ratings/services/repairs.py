@@ -25,7 +25,7 @@ from ratings.services.redress import (
     rerate_in_favour,
     void_for,
 )
-from ratings.services.steps import local_day, next_state, shown_day, written
+from ratings.services.steps import DECISION_LENGTH, local_day, next_state, shown_day, written
 from ratings.services.terms import deadline, end_of, term
 
 #: Gravity of the violation to the term that must have passed since its decision.
@@ -34,8 +34,6 @@ WAITS: Final = {
     "GENERAL": "repair_wait_general",
     "SERIOUS": "repair_wait_serious",
 }
-#: The system adds what came of the re-rating to the text of a decision (500 characters in all).
-_DECISION_LENGTH: Final = 420
 
 
 def overdue(repairs: QuerySet[CreditRepair], on: date) -> QuerySet[CreditRepair]:
@@ -68,16 +66,13 @@ def check_repair(violation: Violation, applied_on: date, *, at: datetime | None 
     if applied_on < earliest:
         raise Refused(
             f"尚不能申请修复：情节{violation.get_gravity_display()}的，自处理决定之日"
-            f"（{shown_day(violation.decided_on)}）起满 {held.length} {_UNITS[held.unit]}方可申请（{held.source}），"
+            f"（{shown_day(violation.decided_on)}）起满 {held.length_text}方可申请（{held.source}），"
             f"最早可在 {shown_day(earliest)}申请。"
         )
     open_one = CreditRepair.objects.filter(violation=violation, state__in=OPEN_REPAIR).first()
     if open_one is not None:
         raise Refused(f"该违法违规已有一件办理中的申请（{open_one}），请在该件上办理。")
     return earliest
-
-
-_UNITS: Final = {"months": "个月", "days": "日", "working_days": "个工作日"}
 
 
 @transaction.atomic
@@ -238,7 +233,7 @@ def decide_repair(
     row.state = next_state(row, "grant" if grant else "refuse", REPAIR_MOVES, REPAIR_STATES)
     if by.name == row.proposed_by:
         raise Refused("信用修复须由提出处理意见以外的人决定。您提出了本件的处理意见，请交另一位审批员。")
-    row.decision_text = written(text, "决定理由", _DECISION_LENGTH)
+    row.decision_text = written(text, "决定理由", DECISION_LENGTH)
     row.decision_no = written(decision_no, "决定文书号", 100) if grant or decision_no.strip() else ""
     if grant:
         row.decision_text += _carry_out(row, by, moment)

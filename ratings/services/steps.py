@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from django.utils import timezone
 
 from ratings.rules.moves import Move, find, moves_from
 from ratings.rules.vocabulary import Vocabulary
 from ratings.services.errors import Refused
+
+#: Most characters of a decision's reasons: the system adds what came of the re-rating (500 in all).
+DECISION_LENGTH: Final = 420
 
 
 class Moving(Protocol):

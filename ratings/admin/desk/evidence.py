@@ -20,8 +20,6 @@ from ratings.services import evidence
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 
-_KINDS = {"application/pdf": "PDF", "image/jpeg": "JPEG 图片", "image/png": "PNG 图片"}
-
 
 def evidence_act(permission: str, *also: str) -> Act:
     """More evidence for an open matter."""
@@ -111,7 +109,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
 
     @display(description="类型")
     def kind(self, row: Evidence) -> str:
-        return _KINDS.get(row.content_type, row.content_type)
+        return evidence.KIND_LABELS[row.content_type]
 
     @display(description="大小")
     def size_shown(self, row: Evidence) -> str:

@@ -27,6 +27,7 @@ from ratings.services import objections
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.standing import standing
+from ratings.services.steps import DECISION_LENGTH
 
 _KIND = {
     "OPEN": "warn",
@@ -306,7 +307,7 @@ def _decide(row: Objection) -> Act:
         "认定成立" if upheld else "认定不成立",
         "decide_objection",
         do=_do_decide,
-        form=lambda request, row: form_of(text=words("决定理由", most=420)),
+        form=lambda request, row: form_of(text=words("决定理由", most=DECISION_LENGTH)),
         note="决定以后立即生效：作废所列事实、复评、调整等级一次办完，已发布的随即发布更正。"
         if upheld
         else "",
@@ -393,7 +394,7 @@ def _uphold_review(row: Objection) -> Act:
         "decide_objection",
         do=lambda row, values, by: _do_review(row, values, by, upheld=True),
         form=lambda request, row: form_of(
-            remedy=choice("处理方式", Objection.Remedy.choices), text=words("复核意见", most=420)
+            remedy=choice("处理方式", Objection.Remedy.choices), text=words("复核意见", most=DECISION_LENGTH)
         ),
         note="决定以后立即生效：复评、调整等级一次办完，已发布的随即发布更正。",
         faults=_not_earlier_hand,
@@ -406,7 +407,7 @@ def _reject_review(row: Objection) -> Act:
         "复核认定不成立",
         "decide_objection",
         do=lambda row, values, by: _do_review(row, values, by, upheld=False),
-        form=lambda request, row: form_of(text=words("复核意见", most=420)),
+        form=lambda request, row: form_of(text=words("复核意见", most=DECISION_LENGTH)),
         danger=True,
         faults=_not_earlier_hand,
     )

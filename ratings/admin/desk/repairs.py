@@ -29,6 +29,7 @@ from ratings.rules.moves import OPEN_REPAIR
 from ratings.services import repairs
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
+from ratings.services.steps import DECISION_LENGTH
 
 _KIND = {"APPLIED": "warn", "ACCEPTED": "warn", "PROPOSED": "warn", "GRANTED": "good"}
 _OUTCOMES = (("GRANTED", "准予修复"), ("REFUSED", "不予修复"))
@@ -395,7 +396,7 @@ def _decide(row: CreditRepair) -> Act:
         "decide_creditrepair",
         do=_do_decide,
         form=lambda request, row: form_of(
-            decision_no=line("决定文书号", required=grant), text=words("决定理由", most=420)
+            decision_no=line("决定文书号", required=grant), text=words("决定理由", most=DECISION_LENGTH)
         ),
         note="决定以后立即生效：该违法违规今后不再计入，药店按原批次规则复评，等级有变化的随即发布；以往的评价不变。"
         if grant

@@ -18,6 +18,12 @@ PASSWORD = "Xk3-long-pass"
 LOGIN = "/admin/login/"
 
 
+@pytest.fixture(autouse=True)
+def _quick(settings: LazySettings) -> None:
+    """Slow hashes are Django's matter; some tests sign in ten times."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def wang() -> User:
     return User.objects.create_user("wang", password=PASSWORD, is_staff=True)
