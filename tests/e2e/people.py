@@ -46,7 +46,7 @@ class Visitor:
     def __init__(self, browser: Browser, base: str) -> None:
         self.base = base
         self.context = browser.new_context(viewport=DESKTOP, locale="en-US")  # type: ignore[arg-type]
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(20_000)
         self.page: Page = self.context.new_page()
         self.wrong: list[str] = []
         self.page.on("request", lambda request: self._outside(request.url))
