@@ -42,7 +42,9 @@ def void_fact(fact: FactType, *, reason: str, by: Actor) -> FactType:
     if len(reason) > 300:
         raise Refused(f"作废原因不超过 300 字，现有 {len(reason)} 字。")
     moment = recording_moment(fact._meta.db_table)
-    current = type(fact)._default_manager.select_for_update().get(pk=fact.pk)
+    # No key changes: who lists the fact in an objection at this moment need not wait for us, which
+    # could end in a deadlock when we then wait for the period that he holds.
+    current = type(fact)._default_manager.select_for_update(no_key=True).get(pk=fact.pk)
     if current.voided_at is not None:
         raise Refused(
             f"该记录已于 {timezone.localtime(current.voided_at):%Y-%m-%d %H:%M} 由 {current.voided_by} 作废。"

@@ -205,12 +205,13 @@ def _left_in_force(period: RatingPeriod, later: QuerySet[RatingPeriod], on: date
 
     Once the period is closed, nothing could change or withdraw it.
     """
-    newest = PublishedGrade.objects.filter(pharmacy=OuterRef("pharmacy")).order_by("-seq").values("seq")
+    rows = PublishedGrade.objects.filter(pharmacy=OuterRef("pharmacy"))
+    newest = rows.order_by("-publication__period__period_end", "-seq").values("seq")
     again = Rating.objects.filter(run__in=later.values("run"), pharmacy=OuterRef("pharmacy"))
     last = Rating.objects.filter(~Exists(again), run=period.run_id).values_list(Subquery(newest[:1]))
-    rows = PublishedGrade.objects.filter(seq__in=last, run=period.run_id, position__gte=0)
+    graded = PublishedGrade.objects.filter(seq__in=last, run=period.run_id, position__gte=0)
     valid = Q(valid_until=None) | Q(valid_until__gt=on)
-    return list(rows.filter(valid).order_by("code").values_list("code", flat=True))
+    return list(graded.filter(valid).order_by("code").values_list("code", flat=True))
 
 
 def _reckoned_again(case: _Case) -> str:

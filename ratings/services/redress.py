@@ -125,8 +125,13 @@ def _name(position: int, scheme: Scheme) -> str:
 
 
 def grade_in_force(pharmacy_id: int, on: date) -> PublishedGrade | None:
-    """The last published row of a pharmacy, if it holds on the day; it may say that there is no grade."""
-    last = PublishedGrade.objects.filter(pharmacy_id=pharmacy_id).order_by("-seq").first()
+    """The row in force of a pharmacy, if it holds on the day; it may say that there is no grade.
+
+    As at the door outward (``ratings/published.py``), it is the newest of the latest period: a
+    pharmacy that changed districts may have been published for an earlier period later.
+    """
+    rows = PublishedGrade.objects.filter(pharmacy_id=pharmacy_id)
+    last = rows.order_by("-publication__period__period_end", "-seq").first()
     return last if last is not None and (last.valid_until is None or on < last.valid_until) else None
 
 

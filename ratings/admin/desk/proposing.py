@@ -129,7 +129,9 @@ class ProposingPages(ReadOnlyAdmin):
         rating = self._rating(request, rating_id)
         asks = form_of(
             text=words("更正理由", help_text="写明哪项事实已经作废或补录，及其文书号。"),
-            clause=words("依据的条款", help_text="如《行政处罚法》第四十八条。"),
+            clause=words(
+                "依据的条款", help_text="如《行政处罚法》第四十八条。将随更正对外公布，勿写其他内容。"
+            ),
             annulled_on=day(
                 "撤销或变更处罚的决定日期",
                 required=False,

@@ -3,29 +3,34 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
-from ratings.models import Objection, PublishedGrade, Rating, RatingPeriod
+from ratings import published
+from ratings.models import Objection, ObjectionFact, PublishedGrade, Rating, RatingPeriod
 from ratings.rules.periods import Period
 from ratings.services.adjustments import decide_adjustment
+from ratings.services.facts import save_registry, void_fact
 from ratings.services.interim import find_interim
 from ratings.services.objections import decide_objection, propose_outcome, receive_objection
-from ratings.services.redress import rating_to_change
+from ratings.services.redress import grade_in_force, rating_to_change
 from ratings.services.runs import start_run
-from tests import desk
+from tests import desk, factories
+from tests.ratings.services import lives
 from tests.ratings.services.regrading import (
     APPROVER,
     AT,
     CLERK,
     PENALISED,
     REVIEWER,
+    at_the_same_moment,
     city_in,
     convict,
     publish,
     rating_of,
     shanghai,
 )
-from tests.ratings.services.test_runs import rate_now
+from tests.ratings.services.test_runs import rate_now, scheme_in_force
 
 pytestmark = pytest.mark.django_db
 #: The next period's publication, and the day after.
@@ -100,3 +105,36 @@ def test_nobody_bears_a_bad_grade_longer_for_having_been_heard() -> None:
         ("D", 76_000, date(2026, 2, 5), date(2027, 2, 5)),
         ("D", 100_000, date(2026, 11, 1), date(2027, 2, 5)),
     ]
+
+
+def test_the_grade_in_force_is_that_of_the_door_outward() -> None:
+    """Rated by one district, then, moved, by another that publishes an earlier period later."""
+    scheme = scheme_in_force()
+    old, new = factories.district(), factories.district(330603, "柯桥区")
+    shop = factories.pharmacy(district=old)
+    lives.published(lives.run_of(scheme, lives.Result(shop, 0), district=old.code))
+    shop.district = new
+    save_registry(shop, by=CLERK)
+    lives.published(lives.run_of(scheme, lives.Result(shop, 1), period="2025H1", district=new.code))
+    today = timezone.localdate()
+    row = grade_in_force(shop.pk, today)
+    assert row is not None
+    assert (row.period, row.seq) == ("2025H2", published.current([shop.code], today)[shop.code].seq)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fact_is_listed_while_it_is_voided() -> None:
+    """Who voids waits for the period next, which the one who takes in the objection holds."""
+    shops, period = city_in("PUBLISHED")
+    rating = rating_of(shops[PENALISED], period)
+    fact = shops[PENALISED].violation_set.get()
+    row = receive_objection(rating, ground="FACT", statement="处罚已撤销", channel="CLERK", by=CLERK, at=AT)
+
+    def list_it() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        ObjectionFact.objects.create(objection=row, violation=fact)
+
+    with transaction.atomic():
+        void_fact(fact, reason="信用修复", by=CLERK)
+        assert at_the_same_moment(list_it) == ["done"]
