@@ -36,11 +36,12 @@ from ratings.services.imports import check_import
 from ratings.services.interim import find_interim
 from ratings.services.links import issue_links
 from ratings.services.objections import decide_objection, propose_outcome, receive_objection
+from ratings.services.overtaken import overtaken
 from ratings.services.periods import move, open_period
 from ratings.services.repairs import accept_repair, apply_repair, decide_repair, propose_repair
 from ratings.services.review import confirm_items, confirm_rest, unconfirmed_districts
 from ratings.services.roles import APPROVER, CLERK, INSPECTOR, REVIEWER
-from ratings.services.runs import default_cutoff, start_run
+from ratings.services.runs import start_run
 from ratings.services.schemes import scheme_in_force
 from tests.benchmarks.data import SCHEME
 from tests.ratings.services.uploads import upload
@@ -83,7 +84,7 @@ def build(size: int, folder: str) -> dict[str, Any]:
     for (code, began), act in zip(_PERIODS, acts, strict=True):
         period = Period.parse(code)
         scheme = scheme_in_force(SCHEME, period.last)
-        run = start_run(period, scheme, cutoff=default_cutoff(period, scheme), by=_reviewer)
+        run = start_run(period, scheme, cutoff=_ago(began + 1), by=_reviewer)
         at = _ago(began)
         lives.append(move(open_period(run, by=_reviewer, at=at), "review", by=_reviewer, at=at))
         act(lives[-1], began, used)
@@ -196,7 +197,19 @@ def _object(rating: Rating, days: float) -> Objection:
     )
 
 
+def _correct(rating: Rating, days: float) -> None:
+    made = propose_correction(
+        rating, text="原处罚已撤销", clause="《行政处罚法》第四十八条", by=_reviewer, at=_ago(days)
+    )
+    if made:
+        decide_adjustment(made, approve=True, text="同意", by=_approver, at=_ago(days))
+
+
 def _publish(life: RatingPeriod, began: float) -> None:
+    """Reckon those again whose facts were voided since the cutoff; finalise and publish."""
+    for code in overtaken(life):
+        rating = Rating.objects.select_related("run__scheme").get(run=life.run_id, pharmacy__code=code)
+        _correct(rating, began - 24)
     life = move(life, "finalise", by=_reviewer, at=_ago(began - 25))
     move(life, "publish", by=_approver, at=_ago(began - 26))
 
@@ -251,11 +264,7 @@ def _since(life: RatingPeriod, used: set[int]) -> None:
     shops = _cast(life, used, 2)
     for rating in islice(shops, _MANY // 2):
         void_fact(_violation(rating), reason="复议撤销原处罚", by=_clerk)
-        made = propose_correction(
-            rating, text="原处罚已撤销", clause="《行政处罚法》第四十八条", by=_reviewer, at=_ago(60)
-        )
-        if made:
-            decide_adjustment(made, approve=True, text="同意", by=_approver, at=_ago(60))
+        _correct(rating, 60)
     for number, rating in enumerate(islice(shops, _MANY)):
         row = apply_repair(
             _violation(rating),
