@@ -11,7 +11,7 @@ from ratings.rules.periods import Period
 from ratings.services.runs import default_cutoff
 from ratings.tasks import find_interim, rate_due_periods
 from tests import factories
-from tests.ratings.services.regrading import GOOD, city_in, convict
+from tests.ratings.services.regrading import AT, GOOD, city_in, convict
 from tests.ratings.services.test_runs import scheme_in_force, small_city
 
 
@@ -67,7 +67,10 @@ def test_a_period_missed_while_beat_was_down_is_made_up_for(
 
 
 @pytest.mark.django_db
-def test_interim_changes_are_proposed_daily_by_the_system_and_once(settings: Any) -> None:
+def test_interim_changes_are_proposed_daily_by_the_system_and_once(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: AT)
     assert "ratings.find_interim" in {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     shops, _period = city_in("PUBLISHED")
     convict(shops[GOOD])

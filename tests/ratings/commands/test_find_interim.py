@@ -4,9 +4,10 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from ratings.models import Adjustment
-from tests.ratings.services.regrading import GOOD, city_in, convict
+from tests.ratings.services.regrading import AT, GOOD, city_in, convict
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +18,8 @@ def output() -> str:
     return out.getvalue()
 
 
-def test_names_each_pharmacy_with_both_grades_and_why() -> None:
+def test_names_each_pharmacy_with_both_grades_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: AT)
     shops, _period = city_in("PUBLISHED")
     convict(shops[GOOD])
     text = output()

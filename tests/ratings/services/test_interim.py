@@ -264,7 +264,7 @@ def test_a_pharmacys_last_published_rating_is_the_one_that_changes() -> None:
     run = start_run(Period.parse("2026H1"), rate_now().scheme, cutoff=timezone.now(), by=CLERK)
     later = publish(desk.life(run, "FINAL"), at=AT)
     convict(shops[GOOD])
-    (row,) = find_interim(by=REVIEWER)
+    (row,) = find_interim(by=REVIEWER, at=AT)
     assert row.period == later
 
 

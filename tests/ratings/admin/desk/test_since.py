@@ -2,8 +2,9 @@
 
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from ratings.models import Adjustment, StaffScope
+from ratings.models import Adjustment, Pharmacy, StaffScope
 from ratings.services.adjustments import propose_correction
 from ratings.services.facts import void_fact
 from ratings.services.interim import find_interim
@@ -14,9 +15,15 @@ from .conftest import REVIEWER, Desk, page_of, text_of
 HEADING = "评价以后新增或作废的事实"
 
 
+def fraud(shop: Pharmacy, document_no: str) -> None:
+    """Decided today, as everything else here happens today."""
+    today = timezone.localdate()
+    convict(shop, document_no=document_no, occurred_on=today, decided_on=today)
+
+
 def interim(desk: Desk) -> Adjustment:
     desk.to("PUBLISHED")
-    convict(desk.shops[2], document_no="某医保罚〔2026〕66号")
+    fraud(desk.shops[2], "某医保罚〔2026〕66号")
     return find_interim(by=REVIEWER)[0]
 
 
@@ -46,7 +53,7 @@ def test_the_voided_fact_behind_a_correction_is_named_with_its_reason(desk: Desk
 
 def test_what_the_run_counted_or_what_came_later_is_not_listed(desk: Desk) -> None:
     made = interim(desk)
-    convict(desk.shops[2], document_no="某医保罚〔2026〕67号")
+    fraud(desk.shops[2], "某医保罚〔2026〕67号")
     assert "某医保罚〔2026〕67号" not in text_of(desk["approver"], page_of(made))
     void_fact(desk.violation, reason="处罚已被撤销", by=REVIEWER)
     correction = propose_correction(desk.rating(), text="处罚已被撤销", clause="第四十八条", by=REVIEWER)
