@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ratings.models import Fact
 from ratings.models.facts import MAX_AMOUNT_FEN
+from ratings.services.facts import refuse_taken_off
 
 
 class FactForm(forms.ModelForm):
@@ -37,6 +38,7 @@ class FactForm(forms.ModelForm):
             return
         try:
             self.instance.validate_constraints()
+            refuse_taken_off(self.instance)
         except ValidationError as error:
             self.add_error(None, ValidationError(error.messages))
 

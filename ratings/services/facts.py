@@ -1,6 +1,6 @@
 """Recording and voiding single facts, and keeping the registry, from the admin."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -8,7 +8,17 @@ from django.db.models import Model
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from ratings.models import District, Enterprise, Fact, Pharmacy
+from ratings.models import (
+    Complaint,
+    CreditRepair,
+    District,
+    Enterprise,
+    Fact,
+    Objection,
+    ObjectionFact,
+    Pharmacy,
+    Violation,
+)
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.moments import recording_moment
@@ -21,13 +31,46 @@ def record_fact(model: type[FactType], *, by: Actor, **values: Any) -> FactType:
     """Record one fact, known from now on.
 
     ``values`` are the model's own fields. Raises ValidationError, by field, when a value or a
-    constraint is broken; a live fact with the same key must be voided first.
+    constraint is broken; a live fact with the same key must be voided first, and what a decision
+    took off the record is not recorded again.
     """
     fact = model(**values, recorded_by=by.name, recorded_at=recording_moment(model._meta.db_table))
     fact.full_clean()
+    refuse_taken_off(fact)
     fact.save(force_insert=True)
     record("记录事实", fact, by=by, after=model_to_dict(fact))
     return fact
+
+
+def refuse_taken_off(fact: Fact) -> None:
+    """Raises ValidationError for what a granted repair or an upheld objection voided.
+
+    A repaired decision stays off the record whatever it says; one found wrong may come back with
+    other content. Imports refuse the same (``imports/rowchecks.py``).
+    """
+    if not isinstance(fact, Violation | Complaint):
+        return
+    gone = type(fact)._default_manager.filter(
+        voided_at__isnull=False, **{name: getattr(fact, name) for name in fact.KEY}
+    )
+    same = {name: getattr(fact, name) for name in _READ[type(fact)]}
+    link = "violation" if isinstance(fact, Violation) else "complaint"
+    upheld = ObjectionFact.objects.filter(
+        objection__state__in=("UPHELD", "REVIEW_UPHELD"), objection__remedy=Objection.Remedy.VOID_FACTS
+    )
+    found = gone.filter(**same, pk__in=upheld.filter(**{f"{link}__isnull": False}).values(link)).exists()
+    if isinstance(fact, Violation):
+        granted = CreditRepair.objects.filter(state="GRANTED")
+        found = found or gone.filter(pk__in=granted.values("violation")).exists()
+    if found:
+        raise ValidationError("该记录已经信用修复，或异议成立而作废，不再计入评价，不能重新记录。")
+
+
+#: What a rating reads of a decision beside its key.
+_READ: Final[dict[type[Fact], tuple[str, ...]]] = {
+    Violation: ("gravity", "track", "amount_fen", "occurred_on", "decided_on"),
+    Complaint: ("pharmacy", "topic", "finding", "occurred_on", "decided_on"),
+}
 
 
 @transaction.atomic

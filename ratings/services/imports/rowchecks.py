@@ -14,7 +14,30 @@ Found = Iterator[tuple[str, str, str]]
 
 _BOTH_DATES = "请核对两个日期（文件没有的列沿用原来登记的内容）。"
 
+#: An objection that voided a fact ``gone`` as wrong.
+_UPHELD = """EXISTS (
+    SELECT FROM ratings_objectionfact listed JOIN ratings_objection o ON o.id = listed.objection_id
+    WHERE listed.{column} = gone.id AND o.state IN ('UPHELD', 'REVIEW_UPHELD') AND o.remedy = 'VOID_FACTS'
+)"""
+_TAKEN_OFF_REMEDY = "请从文件中删去这一行；记录经更正、内容有变化的，按更正后的内容填写。"
+
 VIOLATION = (
+    Rule(
+        ("document_no",),
+        f"""EXISTS (
+            SELECT FROM ratings_violation gone JOIN ratings_pharmacy shop ON shop.id = gone.pharmacy_id
+            WHERE gone.voided_at IS NOT NULL AND shop.code = {{pharmacy}}
+              AND gone.document_no = {{document_no}} AND gone.kind = {{kind}}
+              AND (
+                EXISTS (SELECT FROM ratings_creditrepair c WHERE c.violation_id = gone.id AND c.state = 'GRANTED')
+                OR (gone.gravity, gone.track, gone.amount_fen, gone.occurred_on, gone.decided_on)
+                   = ({{gravity}}, {{track}}, {{amount}}, {{occurred_on}}, {{decided_on}})
+                   AND {_UPHELD.format(column="violation_id")}
+              )
+        )""",
+        "该记录已经信用修复，或异议成立而作废，不再计入评价。",
+        _TAKEN_OFF_REMEDY,
+    ),
     Rule(
         ("decided_on",),
         "{decided_on} < {occurred_on}",
@@ -24,6 +47,18 @@ VIOLATION = (
 )
 
 COMPLAINT = (
+    Rule(
+        ("reference_no",),
+        f"""EXISTS (
+            SELECT FROM ratings_complaint gone JOIN ratings_pharmacy shop ON shop.id = gone.pharmacy_id
+            WHERE gone.voided_at IS NOT NULL AND gone.reference_no = {{reference_no}}
+              AND (shop.code, gone.topic, gone.finding, gone.occurred_on, gone.decided_on)
+                  = ({{pharmacy}}, {{topic}}, {{finding}}, {{occurred_on}}, {{decided_on}})
+              AND {_UPHELD.format(column="complaint_id")}
+        )""",
+        "该记录已因异议成立而作废，不再计入评价。",
+        _TAKEN_OFF_REMEDY,
+    ),
     Rule(
         ("decided_on", "finding"),
         "{finding} = 'PENDING' AND {decided_on} IS NOT NULL",

@@ -1,6 +1,8 @@
 """Single facts: recorded, voided, and the registry kept, each with one audit event."""
 
+import io
 import threading
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -9,16 +11,25 @@ from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 from django.utils import timezone
 
-from ratings.models import AuditEvent, Pharmacy, Violation
+from ratings.models import AuditEvent, Complaint, CreditRepair, Objection, Pharmacy, Violation
+from ratings.rules import shipped_schemes
 from ratings.rules.periods import Period
 from ratings.services.audit import Actor, client_address
 from ratings.services.errors import Refused
 from ratings.services.facts import record_fact, save_registry, void_fact
+from ratings.services.imports import check_import, import_file
+from ratings.services.schemes import store_scheme
 from ratings.signals import read_signals
-from tests import factories
+from tests import desk, factories
+from tests.ratings.services import lives
 
 pytestmark = pytest.mark.django_db
 BY = Actor("王五", "10.1.2.3")
+
+
+@pytest.fixture(autouse=True)
+def files(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
 
 
 def values(**given: Any) -> dict[str, Any]:
@@ -190,3 +201,97 @@ def test_a_fact_recorded_while_a_run_reads_is_known_only_after_its_cutoff() -> N
         cutoff = timezone.now()
     writer.join(20)
     assert recorded[0].recorded_at > cutoff
+
+
+def repaired(fact: Violation | Complaint) -> None:
+    row = desk.repair(fact)
+    steps = {
+        "ACCEPTED": {"accepted_by": "乙", "accepted_at": desk.NOW, "decide_due_on": date(2026, 3, 1)},
+        "PROPOSED": {"proposed_by": "乙", "proposed_at": desk.NOW},
+        "GRANTED": {"decided_by": "丙", "decided_at": desk.NOW, "decision_no": "修1号"},
+    }
+    for state, given in steps.items():
+        CreditRepair.objects.filter(pk=row.pk).update(state=state, **given)
+
+
+def upheld(fact: Violation | Complaint, remedy: str = "VOID_FACTS") -> None:
+    scheme = store_scheme(shipped_schemes()["shaoxing-style"].read_text(), by=BY)
+    run = lives.run_of(scheme, lives.Result(fact.pharmacy))
+    row = desk.objection(desk.life(run, "PUBLIC_NOTICE"), run.ratings.get())
+    row.facts.create(**{type(fact)._meta.model_name: fact})
+    steps = {
+        "PROPOSED": {"proposed_by": "乙", "proposed_at": desk.NOW},
+        "UPHELD": {"decided_by": "丙", "decided_at": desk.NOW, "remedy": remedy},
+    }
+    for state, given in steps.items():
+        Objection.objects.filter(pk=row.pk).update(state=state, **given)
+
+
+def corrected(fact: Violation | Complaint) -> None:
+    upheld(fact, "RERATE")
+
+
+@pytest.mark.parametrize(
+    ("decision", "changed", "again"),
+    [
+        (None, {}, True),
+        (repaired, {}, False),
+        (repaired, {"gravity": "MINOR"}, False),
+        (upheld, {}, False),
+        (upheld, {"gravity": "MINOR"}, True),
+        (corrected, {}, True),
+    ],
+)
+def test_what_a_decision_took_off_the_record_is_not_recorded_again(
+    decision: Callable[[Any], None] | None, changed: dict[str, Any], again: bool
+) -> None:
+    given = values()
+    fact = record_fact(Violation, by=BY, **given)
+    if decision:
+        decision(fact)
+    void_fact(fact, reason="作废", by=BY)
+    file = violation_row(given | changed)
+    if again:
+        assert import_file("violations", file, "文件.csv", by=BY).added == 1
+    else:
+        with pytest.raises(ValidationError, match="不能重新记录"):
+            record_fact(Violation, by=BY, **given | changed)
+        refusal = check_import("violations", file, "文件.csv", by=BY)
+        assert [problem["message"] for problem in refusal.problems] == [
+            "该记录已经信用修复，或异议成立而作废，不再计入评价。"
+        ]
+
+
+def violation_row(given: dict[str, Any]) -> io.BytesIO:
+    columns = {
+        "定点编码": given["pharmacy"].code,
+        "文书号": given["document_no"],
+        "违法违规类型": given["kind"],
+        "情节": given["gravity"],
+        "处理性质": given["track"],
+        "作出机关": given["body"],
+        "发生日期": str(given["occurred_on"]),
+        "决定日期": str(given["decided_on"]),
+    }
+    return io.BytesIO(f"{','.join(columns)}\n{','.join(columns.values())}\n".encode())
+
+
+def test_nor_a_complaint_found_wrong() -> None:
+    fact = factories.complaint(factories.pharmacy())
+    given = {
+        name: getattr(fact, name)
+        for name in ("pharmacy", "reference_no", "topic", "state", "finding", "occurred_on", "decided_on")
+    }
+    upheld(fact)
+    void_fact(fact, reason="异议成立", by=BY)
+    with pytest.raises(ValidationError, match="不能重新记录"):
+        record_fact(Complaint, by=BY, **given)
+    names = ("reference_no", "topic", "state", "finding", "occurred_on", "decided_on")
+    cells = [fact.pharmacy.code, *(str(given[name]) for name in names)]
+    header = "定点编码,受理编号,内容,状态,查实结论,收到日期,结论日期"
+    file = io.BytesIO(f"{header}\n{','.join(cells)}\n".encode())
+    refusal = check_import("complaints", file, "文件.csv", by=BY)
+    assert [problem["message"] for problem in refusal.problems] == [
+        "该记录已因异议成立而作废，不再计入评价。"
+    ]
+    assert record_fact(Complaint, by=BY, **given | {"finding": "UNFOUNDED"}).is_live
