@@ -25,7 +25,7 @@ from ratings.admin.rating_filters import (
     finished_runs,
     shown_runs,
 )
-from ratings.admin.search import matching_pharmacies
+from ratings.admin.search import SearchedByPharmacy
 from ratings.models import Pharmacy, Rating, RatingRun
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating
@@ -44,7 +44,7 @@ class RatingChangeList(ChangeList):
 
 
 @admin.register(Rating)
-class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
+class RatingAdmin(SearchedByPharmacy, ExportAdmin, ReadOnlyAdmin):
     """Who may see: staff with the view permission; ratings of their districts."""
 
     list_display = (
@@ -63,7 +63,6 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
     list_select_related = ("pharmacy", "district")
     list_filter = (RunFilter, RatedPeriodFilter, GradeFilter, DistrictFilter, CapFilter)
     search_fields = ("pharmacy__code", "pharmacy__name")
-    search_help_text = "药店编码或名称"
     sortable_by = ("grade_shown", "points", "in_district", "in_city")
     export_columns = (
         ("定点编码", lambda row: row.pharmacy.code),
@@ -99,14 +98,6 @@ class RatingAdmin(ExportAdmin, ReadOnlyAdmin):
         if "pharmacy__id__exact" in request.GET:
             return ("-run__period_end", "-run_id")
         return self.ordering
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(pharmacy__in=matching_pharmacies(request, term)), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -1,5 +1,6 @@
 """Finding pharmacies by what people type."""
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ratings.admin.scope import visible
@@ -25,3 +26,19 @@ def matching_pharmacies(request: HttpRequest, term: str) -> list[int]:
 def looks_like_code(term: str) -> bool:
     """P and digits: then the code's index does it alone."""
     return term[:1] in {"P", "p"} and term[1:].isdigit()
+
+
+class SearchedByPharmacy:
+    """Mixed into admins of rows that have a pharmacy: what is typed is its code or a part of its name."""
+
+    #: from a row to its pharmacy
+    pharmacy_path = "pharmacy"
+    search_help_text = "药店编码或名称"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return queryset.filter(**{f"{self.pharmacy_path}__in": matching_pharmacies(request, term)}), False

@@ -22,7 +22,7 @@ from ratings.admin.desk.since import facts_since
 from ratings.admin.desk.standings import WithRuns, arrow, place_badge, rating_in_full
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.grades import readable
-from ratings.admin.search import matching_pharmacies
+from ratings.admin.search import SearchedByPharmacy
 from ratings.models import Adjustment, CreditRepair, Objection, Publication
 from ratings.services import adjustments
 from ratings.services.audit import Actor
@@ -54,7 +54,7 @@ class OpenFilter(DropdownFilter):
 
 
 @admin.register(Adjustment)
-class AdjustmentAdmin(ProposingPages, DeskAdmin):
+class AdjustmentAdmin(SearchedByPharmacy, ProposingPages, DeskAdmin):
     """Who may see: the view permission, adjustments of the own districts. Who may propose: the add
     permission; decide: the decide permission, never what one proposed; cancel: the proposer."""
 
@@ -78,7 +78,7 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
         OpenFilter,
     )
     search_fields = ("rating__pharmacy__code",)
-    search_help_text = "药店编码或名称"
+    pharmacy_path = "rating__pharmacy"
     actions_list = ("find",)
 
     def get_urls(self) -> list[Any]:
@@ -100,14 +100,6 @@ class AdjustmentAdmin(ProposingPages, DeskAdmin):
         """Open ones first, those with the nearest legal day before the others."""
         closed = Case(When(state="PROPOSED", then=Value(0)), default=Value(1))
         return (closed.asc(), Case(When(state="PROPOSED", then=F("due_on"))).asc(nulls_last=True), "-id")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(rating__pharmacy__in=matching_pharmacies(request, term)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return WithRuns

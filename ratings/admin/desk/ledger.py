@@ -20,7 +20,7 @@ from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.desk.history import Names, published_badge, scheme_names, validity
 from ratings.admin.exports import ExportAdmin
 from ratings.admin.filters import DistrictFilter
-from ratings.admin.search import matching_pharmacies
+from ratings.admin.search import SearchedByPharmacy
 from ratings.models import Adjustment, District, Publication, PublishedGrade, RatingPeriod
 from ratings.services import verification
 from ratings.services.audit import Actor, record
@@ -165,7 +165,7 @@ class GradeChangeList(ChangeList):
 
 
 @admin.register(PublishedGrade)
-class PublishedGradeAdmin(ExportAdmin, ReadOnlyAdmin):
+class PublishedGradeAdmin(SearchedByPharmacy, ExportAdmin, ReadOnlyAdmin):
     """Who may see: the view permission, rows of the own districts. One row is one change of a public grade."""
 
     list_display = (
@@ -182,7 +182,6 @@ class PublishedGradeAdmin(ExportAdmin, ReadOnlyAdmin):
     list_display_links = ("seq", "shop")
     list_filter = (DistrictFilter, ("event", ChoicesDropdownFilter))
     search_fields = ("code",)
-    search_help_text = "药店编码或名称"
     ordering = ("-seq",)
     sortable_by = ()
     export_columns = (
@@ -207,14 +206,6 @@ class PublishedGradeAdmin(ExportAdmin, ReadOnlyAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         allowed = {"publication__number__exact", "pharmacy__id__exact"}
         return lookup in allowed or super().lookup_allowed(lookup, value, request)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(pharmacy__in=matching_pharmacies(request, term)), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -25,7 +25,7 @@ from ratings.admin.desk.standings import rating_in_full
 from ratings.admin.exports import harmless
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.scope import visible
-from ratings.admin.search import matching_pharmacies
+from ratings.admin.search import SearchedByPharmacy
 from ratings.models import District, NoticeLink, Rating, RatingPeriod
 from ratings.services import links
 from ratings.services.audit import Actor
@@ -60,7 +60,7 @@ class LinkPeriodFilter(DropdownFilter):
 
 
 @admin.register(NoticeLink)
-class NoticeLinkAdmin(ReadOnlyAdmin):
+class NoticeLinkAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     """Who may see which links were issued: the view permission, of the own districts; who may issue:
     the add permission. The list is for inspection, outside the menu; a link itself is kept nowhere."""
 
@@ -68,7 +68,7 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
     list_select_related = ("rating__pharmacy",)
     list_filter = (LinkPeriodFilter, DistrictFilter)
     search_fields = ("rating__pharmacy__code",)
-    search_help_text = "药店编码或名称"
+    pharmacy_path = "rating__pharmacy"
     # as ratings are kept, so that a page is read along their index
     ordering = ("rating__pharmacy_id", "-id")
     sortable_by = ()
@@ -82,14 +82,6 @@ class NoticeLinkAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).defer("rating__trace")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(rating__pharmacy__in=matching_pharmacies(request, term)), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

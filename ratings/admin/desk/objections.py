@@ -20,7 +20,7 @@ from ratings.admin.desk.forms import choice, form_of, words
 from ratings.admin.desk.receiving import ReceivingPages, fact_choices, facts_chosen, facts_field
 from ratings.admin.desk.standings import WithRuns, arrow, place_badge, rating_in_full
 from ratings.admin.filters import DistrictFilter
-from ratings.admin.search import matching_pharmacies
+from ratings.admin.search import SearchedByPharmacy
 from ratings.models import Adjustment, AuditEvent, Objection
 from ratings.rules.moves import OPEN_OBJECTION
 from ratings.services import objections
@@ -65,7 +65,7 @@ class ClockFilter(DropdownFilter):
 
 
 @admin.register(Objection)
-class ObjectionAdmin(ReceivingPages, ContactPages, DeskAdmin):
+class ObjectionAdmin(SearchedByPharmacy, ReceivingPages, ContactPages, DeskAdmin):
     """Who may see: the view permission, objections of the own districts. Who may take in: the add
     permission; handle: change; decide: decide, never what one proposed, nor review what one decided."""
 
@@ -79,7 +79,7 @@ class ObjectionAdmin(ReceivingPages, ContactPages, DeskAdmin):
         DistrictFilter,
     )
     search_fields = ("rating__pharmacy__code",)
-    search_help_text = "药店编码或名称"
+    pharmacy_path = "rating__pharmacy"
     actions_list = ("receive",)
 
     contact_permissions = ("ratings.change_objection", "ratings.decide_objection")
@@ -100,14 +100,6 @@ class ObjectionAdmin(ReceivingPages, ContactPages, DeskAdmin):
         due = Case(When(state__in=OPEN_OBJECTION, then=F("due_on")))
         closed = Case(When(state__in=OPEN_OBJECTION, then=Value(0)), default=Value(1))
         return (closed.asc(), due.asc(nulls_last=True), "-id")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(rating__pharmacy__in=matching_pharmacies(request, term)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return WithRuns

@@ -22,7 +22,7 @@ from ratings.admin.desk.matters import beginnings, matters
 from ratings.admin.desk.standings import beside, named_badge, place_badge, share_runs
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.scope import visible
-from ratings.admin.search import matching_pharmacies
+from ratings.admin.search import SearchedByPharmacy
 from ratings.models import Adjustment, Objection, Rating, RatingPeriod, ReviewItem
 from ratings.rules.moves import OPEN_OBJECTION
 from ratings.services import review
@@ -149,7 +149,7 @@ def remark_badges(item: ReviewItem) -> SafeString:
 
 
 @admin.register(ReviewItem)
-class ReviewItemAdmin(DeskAdmin):
+class ReviewItemAdmin(SearchedByPharmacy, DeskAdmin):
     """Who may see: the view permission, items of the own districts. Who may confirm: those who
     review periods."""
 
@@ -158,7 +158,7 @@ class ReviewItemAdmin(DeskAdmin):
     list_select_related = ("rating__pharmacy", "rating__district")
     list_filter = (ItemPeriodFilter, DistrictFilter, RemarkFilter, ConfirmedFilter, OpenMatterFilter)
     search_fields = ("rating__pharmacy__code",)
-    search_help_text = "药店编码或名称"
+    pharmacy_path = "rating__pharmacy"
     actions = ("confirm_chosen",)  # type: ignore[assignment]
 
     list_before_template = "ratings/admin/desk/shown_period.html"
@@ -185,14 +185,6 @@ class ReviewItemAdmin(DeskAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         return (F("confirmed_at").asc(nulls_first=True), F("weight").desc(), "id")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(rating__pharmacy__in=matching_pharmacies(request, term)), False
 
     # acts
 
