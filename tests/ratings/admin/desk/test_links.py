@@ -3,14 +3,18 @@
 import csv
 import io
 import re
+from datetime import date
 from urllib.parse import urlparse
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from ratings.models import AuditEvent, NoticeLink, Pharmacy
+from ratings.models import AuditEvent, NoticeLink, Pharmacy, RatingPeriod, RatingRun
+from ratings.services.links import issue_link
+from tests.desk import life
 
-from .conftest import HERE, THERE, Desk, page_of, text_of, url
+from .conftest import HERE, REVIEWER, THERE, Desk, page_of, text_of, url
 
 
 def issue(desk: Desk, who: str = "clerk") -> str:
@@ -88,3 +92,32 @@ def test_other_districts_are_out_of_reach(desk: Desk) -> None:
     issue(desk)
     assert local.get(url("noticelink", "changelist")).context["cl"].result_count == 0
     assert desk["inspector"].get(url("noticelink", "changelist")).context["cl"].result_count == 1
+
+
+def test_the_list_shows_the_newest_notice_unless_asked(desk: Desk) -> None:
+    """By pharmacy; links of an earlier period only when that is chosen."""
+    period = desk.to("PUBLIC_NOTICE")
+    for shop in (2, 0):
+        issue_link(desk.rating(shop), by=REVIEWER)
+    desk.to("PUBLISHED")
+
+    def shown(**query: object) -> list[Pharmacy]:
+        answer = desk["inspector"].get(url("noticelink", "changelist"), query)
+        return [row.rating.pharmacy for row in answer.context["cl"].result_list]
+
+    expected = [desk.shops[0], desk.shops[2]]
+    assert shown() == expected
+    assert shown(district=THERE) == []
+    later = RatingRun.objects.create(
+        period="2026H1",
+        period_end=date(2026, 6, 30),
+        scheme=desk.run.scheme,
+        scheme_sha256=desk.run.scheme_sha256,
+        cutoff=desk.run.cutoff,
+        started_by="x",
+    )
+    life(later, "PUBLIC_NOTICE")
+    RatingPeriod.objects.filter(run=later).update(noticed_at=timezone.now())
+    assert shown() == []
+    assert shown(period=period.pk) == expected
+    assert shown(period="x") == []
