@@ -17,7 +17,7 @@ from ratings.rules.adjusting import at_once_limits, withdrawals_at_once
 from ratings.rules.columns import Signals
 from ratings.rules.periods import Period
 from ratings.rules.scheme import Scheme
-from ratings.services.adjustments import grade_name
+from ratings.services.adjustments import ALLOWED, grade_name
 from ratings.services.audit import Actor, record
 from ratings.services.reratings import reason_of, reckon
 from ratings.services.schemes import parsed
@@ -27,7 +27,7 @@ from ratings.signals import hold_sources, read_signals
 
 Columns = dict[str, np.ndarray[Any, Any]]
 #: Periods whose grades are looked at: out, or on their way.
-STATES: Final = ("PUBLISHED", "UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL")
+STATES: Final = tuple(ALLOWED)
 
 
 @transaction.atomic

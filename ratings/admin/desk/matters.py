@@ -110,7 +110,7 @@ def fact_beginnings(request: HttpRequest, fact: Violation | Complaint) -> list[t
         return []
     if not request.user.has_perm("ratings.add_adjustment"):
         return []
-    on_the_way = ("UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL")
+    on_the_way = set(_states(Cause.CORRECTION)) - {"PUBLISHED"}
     open_runs = RatingPeriod.objects.filter(state__in=on_the_way).values_list("run")
     found = list(
         visible(

@@ -192,7 +192,7 @@ class ProposingPages(ReadOnlyAdmin):
             request,
             "ratings/admin/desk/confirm.html",
             "查找期间变动",
-            note="对照规则中“即时生效”的限制（如查实骗保、解除协议），逐家核对已公布的和审核、公示中的等级；等级高于限制的，提出降级或撤回，由另一人审批。已经提出过的不会重复。",
+            note="对照规则中“即时生效”的限制（如查实骗保、解除协议），逐家核对已公布的等级，和审核、公示、已审定待发布的等级；等级高于限制的，提出降级或撤回，由另一人审批。已经提出过的不会重复。",
             summary=[],
             faults=faults,
             button="开始查找",

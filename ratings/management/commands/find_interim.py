@@ -12,7 +12,7 @@ from ratings.services.schemes import parsed
 
 
 class Command(BaseCommand):
-    help = "查找期间变动：已公布的和审核、公示中的等级，好于即时限制所允许的，提出降级或撤回，由审批员批准后生效。"
+    help = "查找期间变动：已公布的，和审核、公示、已审定待发布的等级，好于即时限制所允许的，提出降级或撤回，由审批员批准后生效。"
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
