@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,7 +21,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from ratings.admin.permissions import PermissionChoice, in_words, offered
 from ratings.admin.user_actions import SignInActions
 from ratings.models import District, StaffScope
-from ratings.services.audit import Actor, record
+from ratings.services.audit import SYSTEM, Actor, record
 from ratings.services.roles import ROLES
 
 _UNTOLD = {"password", "last_login"}
@@ -120,12 +121,22 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class NewUserForm(UserCreationForm):
+    """A new user, who cannot be taken for the system itself in the records."""
+
+    def clean_username(self) -> str:
+        name: str = super().clean_username()
+        if name == SYSTEM.name:
+            raise ValidationError(f"“{name}”在操作记录中指系统自身，请另取用户名。")
+        return name
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, SignInActions, SuperuserAdmin):  # type: ignore[misc]
     """Users with their scope and how they sign in."""
 
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     list_display = (
         "username",
@@ -153,6 +164,10 @@ class UserAdmin(DjangoUserAdmin, SignInActions, SuperuserAdmin):  # type: ignore
 
     def get_inlines(self, request: HttpRequest, obj: Model | None) -> tuple[type, ...]:
         return (ScopeInline,) if obj else ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """A name stays: it is what the records of acts and the rule of two persons know people by."""
+        return (*self.readonly_fields, "username") if obj else self.readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)

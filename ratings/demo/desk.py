@@ -31,6 +31,7 @@ from ratings.services.audit import Actor
 from ratings.services.facts import record_fact, void_fact
 from ratings.services.interim import find_interim
 from ratings.services.objections import decide_objection, propose_outcome, receive_objection
+from ratings.services.overtaken import overtaken
 from ratings.services.periods import move, open_period
 from ratings.services.repairs import accept_repair, apply_repair, decide_repair, propose_repair
 from ratings.services.review import confirm_items, confirm_rest, unconfirmed_districts
@@ -104,7 +105,18 @@ def _review(stage: _Stage, run: RatingRun, began: int) -> RatingPeriod:
 
 
 def _publish(stage: _Stage, life: RatingPeriod, began: int) -> None:
-    """Three weeks of notice cover any holiday; then the period is finalised and published."""
+    """Three weeks of notice cover any holiday; then the period is finalised and published.
+
+    Who was rated on facts that fell since is reckoned again before.
+    """
+    at = stage.ago(began - 24)
+    for rating in Rating.objects.filter(run=life.run_id, pharmacy__code__in=overtaken(life)):
+        correction = propose_correction(
+            rating, text="数据截止后事实有变，复评（演示）",
+            clause="《浙江省公共信用信息管理条例》第三十一条", by=REVIEWER, at=at,
+        )  # fmt: skip
+        if correction:
+            decide_adjustment(correction, approve=True, text="同意", by=APPROVER, at=at)
     life = move(life, "finalise", by=REVIEWER, at=stage.ago(began - 25))
     move(life, "publish", by=APPROVER, at=stage.ago(began - 26))
 

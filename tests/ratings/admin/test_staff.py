@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from ratings.admin.permissions import MEANINGS
 from ratings.models import AuditEvent, StaffScope
+from ratings.services.audit import SYSTEM
 from ratings.services.roles import CLERK
 from tests import factories
 
@@ -52,6 +53,25 @@ def test_users_are_added_and_not_deleted(root: Client) -> None:
     event = AuditEvent.objects.get(action="新增人员权限")
     assert "Xk3" not in str(event.detail)
     assert root.post(reverse("admin:auth_user_delete", args=(user.pk,)), {"post": "yes"}).status_code == 403
+
+
+def test_a_name_stays_once_given(root: Client) -> None:
+    """Four eyes are told apart by it."""
+    user = User.objects.create_user("first", is_staff=True)
+    scope = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 0, "MIN_NUM_FORMS": 0, "MAX_NUM_FORMS": 1, "0-user": user.pk}
+    form = {"username": "second", "first_name": "王芳", "is_staff": "on"}
+    form |= {f"scope-{name}": value for name, value in scope.items()} | {"scope-0-whole_city": "on"}
+    assert root.post(reverse("admin:auth_user_change", args=(user.pk,)), form).status_code == 302
+    user.refresh_from_db()
+    assert (user.username, user.first_name) == ("first", "王芳")
+
+
+def test_nobody_is_named_like_the_system(root: Client) -> None:
+    form = {"username": SYSTEM.name, "usable_password": "true"}
+    form |= {"password1": "Xk3-long-pass", "password2": "Xk3-long-pass"}
+    answer = root.post(reverse("admin:auth_user_add"), form)
+    assert "请另取用户名" in answer.content.decode()
+    assert not User.objects.filter(username=SYSTEM.name).exists()
 
 
 def test_a_password_set_for_another_is_on_record(root: Client) -> None:
