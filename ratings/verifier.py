@@ -45,7 +45,10 @@ _TEXTS: Final = {
     "key": ("签名所用的公钥不是你信任的公钥", "signed with a key that you do not trust"),
     "signature": ("签名不符：发布声明或签名被改动", "bad signature: the statement or signature was altered"),
     "statement": ("发布声明不合格式", "malformed statement"),
-    "previous": ("与上一发布不相接", "does not follow the publication before"),
+    "previous": (
+        "与所给的前一个文件不相接：文件须按发布号依次给出，中间不能缺",
+        "does not follow the file before it: give the files in order of their numbers, none left out",
+    ),
     "fingerprints": ("各行指纹（第 3 行）被改动", "the fingerprints (line 3) were altered"),
     "columns": ("列名（第 4 行）被改动", "the column names (line 4) were altered"),
     "altered": ("序号 {seq}（{code}）被改动", "row {seq} ({code}) was altered"),

@@ -101,7 +101,8 @@ class RunForm(forms.Form):
     )
 
     def __init__(self, request: HttpRequest, data: Any = None) -> None:
-        super().__init__(data, initial={"period": request.GET.get("period")})
+        latest = Period.ended_before(timezone.localdate(), settings.RATING_PERIOD_MONTHS)
+        super().__init__(data, initial={"period": request.GET.get("period") or latest.code})
         self.request = request
         self.fields["period"].choices = [  # type: ignore[attr-defined]
             (length, [(period.code, f"{period.label}（{period.code}）") for period in periods])

@@ -192,7 +192,7 @@ class RatingRunAdmin(ReadOnlyAdmin):
             .first()
         )
         if run is not None and run.state == RatingRun.State.DONE:
-            messages.success(request, "评价已完成。")
+            messages.success(request, "评价已完成。需要审核、公示的，由审核员在本页右上角建立评价周期。")
             return HttpResponseRedirect(show.change_url(run))
         return self.page(
             request,

@@ -34,7 +34,7 @@ from ratings.services.audit import client_address
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating, explain_rerating
 from ratings.services.links import LinkClosed, check_browser, find_link, new_secret, open_link, visitor
-from ratings.services.objections import check_objection, receive_objection
+from ratings.services.objections import check_objection, receive_objection, review_until
 from ratings.services.redress import lineage
 from ratings.services.schemes import parsed
 from ratings.services.standing import Standing, standing
@@ -305,7 +305,11 @@ def _rights(period: RatingPeriod, today: date) -> list[tuple[str, str, str]]:
 
 
 def _told(row: Objection) -> dict[str, Any]:
-    """What the pharmacy may know of its objection: no names of staff, no proposals."""
+    """What the pharmacy may know of its objection: no names of staff, no proposal before it is decided.
+
+    A decision is told with the reasons of the opinion that it adopts: those who decide often write
+    no more than that they agree.
+    """
     decided = row.decided_at and shown_day(timezone.localdate(row.decided_at))
     reviewed = row.reviewed_at and shown_day(timezone.localdate(row.reviewed_at))
     return {
@@ -317,7 +321,8 @@ def _told(row: Objection) -> dict[str, Any]:
         # a proposal is not decided yet, so it is still in hand
         "state": "办理中" if row.state == "PROPOSED" else OBJECTION_STATES[row.state].label,
         "due": shown_day(row.due_on) if row.is_open else "",
-        "decision": (decided, row.decision_text) if decided else None,
+        "decision": (decided, row.proposed_text, row.decision_text) if decided else None,
+        "review_until": shown_day(review_until(row)) if row.state == "REJECTED" else "",
         "review": (reviewed, row.review_text) if reviewed else None,
     }
 

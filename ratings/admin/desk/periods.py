@@ -47,7 +47,7 @@ _KIND = {
 #: What each step means to those who take it.
 _NOTES = {
     "review": "系统将列出需要逐件审核的结果（等级变动大、触发限制、临近分数线、首次评级、基金支付增幅大）。",
-    "give_notice": "各区县名单将在公示页面公开，任何人可以查看预评等级并提出异议。",
+    "give_notice": "各区县名单将在公示页面公开，任何人可以查看预评等级；药店可以在公示期内提出异议。",
     "recall": "公示页面随即撤下；已收到的异议继续办理。",
     "finalise": "审定以后不再依规调整，等待发布；事实有变化的，仍须复评更正。",
     "publish": "全部等级一次写入公布账，签名，不可撤回；以后的变动另行发布。",
@@ -290,7 +290,7 @@ class RatingPeriodAdmin(DeskAdmin):
 
     @display(description="范围")
     def scope(self, row: RatingPeriod) -> str:
-        return row.district.name if row.district else "全市"
+        return row.scope
 
     @display(description="状态")
     def state_mark(self, row: RatingPeriod) -> SafeString:

@@ -325,7 +325,8 @@ def vocabulary_parser(vocabulary: Vocabulary) -> Callable[[str], str]:
     def parse(text: str) -> str:
         found = by_name.get(compact(text)) or by_name.get(compact(text).upper())
         if not found:
-            known = "、".join(term.label for term in vocabulary)
+            # labels contain 、 themselves
+            known = "；".join(term.label for term in vocabulary)
             raise BadValue(f"{quote(text)}不是{vocabulary.title}。", f"须为下列之一：{known}。")
         return found
 

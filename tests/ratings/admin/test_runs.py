@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -55,6 +56,15 @@ def test_periods_offered_have_ended() -> None:
     }
     assert codes(date(2026, 1, 1), date(2026, 1, 31))["月"] == []
     assert codes(date(1990, 1, 1), date(2001, 1, 1))["年"] == ["2000"], "no period is written earlier"
+
+
+@pytest.mark.parametrize("months", [12, 6, 3, 1])
+def test_the_latest_period_of_the_citys_length_is_chosen_at_first(
+    city_clerk: Client, scheme: SchemeVersion, here: Place, settings: Any, months: int
+) -> None:
+    settings.RATING_PERIOD_MONTHS = months
+    shown = city_clerk.get("/admin/ratings/ratingrun/start/").context["form"]
+    assert shown["period"].value() == Period.ended_before(timezone.localdate(), months).code
 
 
 def test_old_periods_with_facts_can_be_rated(

@@ -14,7 +14,8 @@ from django.utils import timezone
 from ratings.models import AuditEvent, NoticeLink, Objection, Rating, RatingPeriod
 from ratings.services.adjustments import decide_adjustment, propose_adjustment
 from ratings.services.links import issue_link, token_hash
-from ratings.services.objections import decide_objection, propose_outcome, withdraw_objection
+from ratings.services.objections import decide_objection, propose_outcome, review_until, withdraw_objection
+from ratings.services.steps import shown_day
 from tests.ratings.services.regrading import (
     APPROVER,
     CLERK,
@@ -308,10 +309,12 @@ class TestObjection:
         text = text_of(client.get(address))
         assert "：办理中" in text
         assert "拟不采纳" not in text
-        decide_objection(row, text="事实清楚，不予采纳", by=APPROVER)
+        row = decide_objection(row, text="事实清楚，不予采纳", by=APPROVER)
         text = text_of(client.get(address))
         assert "：不成立" in text
-        assert "事实清楚，不予采纳" in text
+        assert "决定，理由：拟不采纳" in text  # now it is the decision's
+        assert "决定意见：事实清楚，不予采纳" in text
+        assert f"可在 {shown_day(review_until(row))}（含当日）前到医保经办窗口申请复核" in text
         assert rating.pharmacy.name in text
 
     @pytest.mark.parametrize(
