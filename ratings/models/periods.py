@@ -98,8 +98,12 @@ class RatingPeriod(models.Model):
         triggers = (*no_delete(), *moves_only("COMPUTED", PERIOD_MOVES))
 
     def __str__(self) -> str:
-        scope = self.district.name if self.district else "全市"
-        return f"{self.period} {scope}"
+        return f"{self.period} {self.scope}"
+
+    @property
+    def scope(self) -> str:
+        """The name of the district that is rated, or 全市."""
+        return self.district.name if self.district else "全市"
 
     @property
     def is_open(self) -> bool:

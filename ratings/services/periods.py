@@ -46,8 +46,7 @@ _OUT: Final = ("PUBLISHED", "CLOSED")
 
 def title(period: RatingPeriod) -> str:
     """``2025年下半年（全市）``."""
-    scope = period.district.name if period.district else "全市"
-    return f"{Period.parse(period.period).label}（{scope}）"
+    return f"{Period.parse(period.period).label}（{period.scope}）"
 
 
 # Opening

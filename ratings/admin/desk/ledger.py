@@ -133,8 +133,7 @@ class PublicationAdmin(ReadOnlyAdmin):
 
     @display(description="评价周期")
     def period_name(self, row: Publication) -> str:
-        scope = row.period.district.name if row.period.district else "全市"
-        return f"{show.period_label(row.period.period)} {scope}"
+        return f"{show.period_label(row.period.period)} {row.period.scope}"
 
     @display(description="发布时间")
     def when(self, row: Publication) -> str:

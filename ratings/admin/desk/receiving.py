@@ -15,6 +15,7 @@ from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.desk.acts import refusal_texts
 from ratings.admin.desk.forms import FilesField, choice, form_of, line, row_chosen_by_typing, words
+from ratings.admin.desk.review import period_text
 from ratings.admin.desk.standings import place_badge, rating_in_full
 from ratings.admin.scope import visible
 from ratings.models import Complaint, Objection, Pharmacy, Rating, RatingPeriod, Violation
@@ -86,13 +87,7 @@ class ReceivingPages(ReadOnlyAdmin):
         """Which pharmacy, which period."""
         periods = visible(request, RatingPeriod.objects.filter(state__in=("PUBLIC_NOTICE", "PUBLISHED")))
         known = list(periods.select_related("district")[:50])
-        labels = [
-            (
-                str(period.pk),
-                f"{show.period_label(period.period)} {period.district or '全市'}（{period.get_state_display()}）",
-            )
-            for period in known
-        ]
+        labels = [(str(period.pk), period_text(period)) for period in known]
         asks = form_of(
             pharmacy=row_chosen_by_typing(
                 "药店",

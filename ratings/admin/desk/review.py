@@ -45,8 +45,7 @@ def live_periods(request: HttpRequest) -> list[RatingPeriod]:
 
 def period_text(period: RatingPeriod) -> str:
     """A period with its place and state, for choices."""
-    scope = period.district.name if period.district else "全市"
-    return f"{show.period_label(period.period)} {scope}（{period.get_state_display()}）"
+    return f"{show.period_label(period.period)} {period.scope}（{period.get_state_display()}）"
 
 
 def usual_period(request: HttpRequest) -> str:

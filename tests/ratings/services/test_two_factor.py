@@ -104,7 +104,7 @@ def test_wrong_codes_are_throttled_and_on_record(user: User, device: TOTPDevice)
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdefgh", "１", "-1", "1e5", "NaN"])
 def test_what_is_no_code_is_refused(user: User, device: TOTPDevice, code: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="不正确"):
         two_factor.check_code(user, code, by=BY)
 
 
@@ -113,7 +113,7 @@ def test_a_recovery_code_works_once(user: User, device: TOTPDevice) -> None:
     used = two_factor.check_code(user, codes[0].upper(), by=BY)
     assert isinstance(used, StaticDevice)
     assert two_factor.recovery_codes_left(user) == 9
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="已用过"):
         two_factor.check_code(user, codes[0], by=BY)
     assert AuditEvent.objects.get(action="使用恢复码").detail == {"left": 9}
 
@@ -122,7 +122,7 @@ def test_new_recovery_codes_void_the_old(user: User, device: TOTPDevice) -> None
     old = two_factor.new_recovery_codes(user, code_of(device, 1), by=BY)
     new = two_factor.new_recovery_codes(user, old[0], by=BY)
     assert not set(old) & set(new)
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="不正确"):
         two_factor.check_code(user, old[1], by=BY)
 
 
@@ -130,7 +130,7 @@ def test_another_users_code_is_refused(device: TOTPDevice) -> None:
     other = User.objects.create_user("li", is_staff=True)
     theirs = two_factor.enrolment(other)
     two_factor.confirm_enrolment(other, code_of(theirs), by=Actor("li"))
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="不正确"):
         two_factor.check_code(other, code_of(device, 1), by=Actor("li"))
 
 
