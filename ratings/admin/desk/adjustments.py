@@ -307,8 +307,8 @@ def _not_own(row: Adjustment, by: Actor) -> list[str]:
 
 
 def _approval_note(row: Adjustment) -> str:
-    if row.period.state in {"PUBLISHED", "CLOSED"}:
-        return "该周期已经发布：批准以后立即单独发布，不可撤回。"
+    if row.period.state == "PUBLISHED":
+        return "该周期已经发布：批准以后立即单独发布，不能取消。"
     return "批准以后，该药店以新等级进入公示和发布。"
 
 
