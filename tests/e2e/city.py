@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from django.utils import timezone
+
 from ratings.models import Pharmacy
 from ratings.rules.periods import Period, months_of
 from ratings.services.runs import start_run
@@ -43,7 +45,8 @@ def build() -> dict[str, Pharmacy]:
             factories.payment(shop, month, 2_000_000 if grows else 1_000_000, recorded_at=_KNOWN)
     shops[NEW] = factories.pharmacy(name=NEW, district_id=THERE, designated_on=date(2025, 12, 1))
     run = start_run(Period.parse("2025H1"), scheme_in_force(), cutoff=_KNOWN + timedelta(hours=1), by=BY)
-    publish(desk.life(run))
+    # A month ago, so that its grades are in force whenever the tests run.
+    publish(desk.life(run), at=timezone.now() - timedelta(days=30))
     for name in ("城西大药房", "城北大药房"):
         factories.violation(shops[name], occurred_on=date(2025, 9, 1), decided_on=date(2025, 10, 1))
     factories.violation(shops["城南大药房"], occurred_on=date(2025, 11, 1), decided_on=date(2025, 12, 1))
