@@ -216,15 +216,18 @@ def _payments(ids: Int64, months: list[date], params: dict[str, Any], narrowed: 
         f"coalesce(max(f.amount_fen) FILTER (WHERE f.month = DATE '{month}'), {MISSING})" for month in months
     )
     kinds = {f"m{number}": "i8" for number in range(len(months))}
-    source, chosen = "ratings_fundpayment", ""
+    source = "ratings_fundpayment"
     if narrowed:
-        # Live and voided payments have an index each; one condition for both could use neither.
-        source = f"""(SELECT * FROM {source} WHERE voided_at IS NULL
-                      UNION ALL SELECT * FROM {source} WHERE voided_at > %(cutoff)s)"""
-        chosen = "AND f.pharmacy_id IN (SELECT pharmacy_id FROM run_population UNION SELECT member FROM run_lineage)"
+        # Live and voided payments have an index each; one condition for both could use neither. The
+        # pharmacies are named in each part: from outside, the whole table would be joined to them.
+        chosen = (
+            "pharmacy_id IN (SELECT pharmacy_id FROM run_population UNION SELECT member FROM run_lineage)"
+        )
+        source = f"""(SELECT * FROM {source} WHERE voided_at IS NULL AND {chosen}
+                      UNION ALL SELECT * FROM {source} WHERE voided_at > %(cutoff)s AND {chosen})"""
     paid = read_columns(
         f"""SELECT f.pharmacy_id, {amounts} FROM {source} f
-            WHERE f.month BETWEEN %(base)s AND %(last)s {_between(months)} AND {_KNOWN.format("f")} {chosen}
+            WHERE f.month BETWEEN %(base)s AND %(last)s {_between(months)} AND {_KNOWN.format("f")}
             GROUP BY f.pharmacy_id""",
         params,
         {"id": "i8", **kinds},
