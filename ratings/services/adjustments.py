@@ -11,10 +11,18 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from ratings.models import Adjustment, CreditRepair, Objection, Rating, RatingPeriod, Rerating, ReviewItem
+from ratings.models import (
+    Adjustment,
+    CreditRepair,
+    Objection,
+    PublishedGrade,
+    Rating,
+    RatingPeriod,
+    Rerating,
+    ReviewItem,
+)
 from ratings.rules.adjusting import adjustment_faults, ceiling
 from ratings.rules.document import AllowedAdjustment
 from ratings.rules.periods import Period
@@ -139,7 +147,8 @@ def propose_rerated(
 
     Where only the score changes, the adjustment keeps the grade and corrects the score. What was
     adjusted by judgement stays as ``position_after`` says. Raises Refused where the period's state
-    does not allow the cause or another adjustment is open.
+    does not allow the cause, another adjustment is open, or a correction would make a grade worse
+    that the pharmacy has been told.
     """
     if rerating.rating_id != rating.pk:
         raise ValueError("the re-rating is of another rating")
@@ -149,6 +158,8 @@ def propose_rerated(
     to_grade = position_after(before, rerating)
     if to_grade == before.position and (to_grade < 0 or rerating.score == before.score):
         return None
+    if cause == Cause.CORRECTION:
+        _refuse_worse(period, rating, before.position, to_grade)
     return _propose(
         rating,
         period,
@@ -265,6 +276,25 @@ def cancel_adjustment(
     return current
 
 
+def _refuse_worse(period: RatingPeriod, rating: Rating, before: int, after: int) -> None:
+    """Raises Refused where a correction lowers a grade that is under notice or public.
+
+    The pharmacy has been told that grade and heard about it; a worse one needs a notice of its
+    own (告知, 行政处罚法第四十四条 by analogy). What applies at once is an interim change, not a correction.
+    """
+    if period.state == "UNDER_REVIEW" or before < 0 or 0 <= after <= before:
+        return
+    scheme = parsed(rating.run.scheme)
+    told = f"复评为 {grade_name(scheme, after)}，低于现等级 {grade_name(scheme, before)}："
+    if period.state == "PUBLISHED":
+        raise Refused(
+            f"{told}更正不得加重已发布的等级。迟报的事实计入下一评价周期；即时生效的情形请“查找期间变动”。"
+        )
+    raise Refused(
+        f"{told}公示以后不得加重。请由审批员退回审核，更正后重新公示；即时生效的情形请“查找期间变动”。"
+    )
+
+
 def position_after(before: Standing, again: Rerating) -> int:
     """The position that follows from a re-rating, given how the rating stood before it.
 
@@ -310,15 +340,11 @@ def _check_state(period: RatingPeriod, rating: Rating, cause: Cause) -> None:
         )
     if period.state != "PUBLISHED":
         return
-    newer = RatingPeriod.objects.filter(
-        Q(period_end__gt=period.period_end)
-        | Q(period_end=period.period_end, published_at__gt=period.published_at),
-        state__in=("PUBLISHED", "CLOSED"),
-        run__ratings__pharmacy_id=rating.pharmacy_id,
-    ).first()
-    if newer is not None:
-        label = Period.parse(newer.period).label
-        raise Refused(f"该药店{label}的等级已经发布，取代了本周期的等级：请在评价周期 {newer} 中办理。")
+    rows = PublishedGrade.objects.filter(pharmacy=rating.pharmacy_id)
+    newest = rows.order_by("-publication__period__period_end", "-seq").first()
+    if newest is not None and newest.run != rating.run_id:
+        label, newer = Period.parse(newest.period).label, RatingPeriod.objects.get(run=newest.run)
+        raise Refused(f"该药店现行的是{label}的等级，不是本周期的等级：请在评价周期 {newer} 中办理。")
 
 
 def _unjudged(rating: Rating) -> Standing:

@@ -275,6 +275,12 @@ def _draw_up(
                     ORDER BY g.seq DESC LIMIT 1
                 ) before ON true
                 WHERE r.run_id = %(run)s AND (%(rating)s::bigint IS NULL OR r.id = %(rating)s)
+                  -- A pharmacy that moved has the grade that its first district published.
+                  AND (%(rating)s::bigint IS NOT NULL OR NOT EXISTS (
+                      SELECT FROM ratings_publishedgrade had
+                      WHERE had.pharmacy_id = r.pharmacy_id AND had.event = 'PERIODIC'
+                        AND had.period = %(period)s
+                  ))
             ) one
             """,
             {

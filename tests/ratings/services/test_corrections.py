@@ -17,6 +17,7 @@ from ratings.services.adjustments import (
 )
 from ratings.services.errors import Refused
 from ratings.services.facts import save_registry, void_fact
+from ratings.services.interim import find_interim
 from ratings.services.reratings import rerate
 from ratings.services.runs import start_run
 from ratings.services.standing import standing
@@ -173,11 +174,11 @@ def test_a_grade_that_a_later_period_replaced_is_not_changed_any_more() -> None:
     annul(rating)
     row = correct(rating)
     publish(later)
-    with pytest.raises(Refused, match=f"取代了本周期的等级：请在评价周期 {later} 中办理"):
+    with pytest.raises(Refused, match=f"不是本周期的等级：请在评价周期 {later} 中办理"):
         approve(row)
     assert row is not None
     decide_adjustment(row, approve=False, text="已有新的等级", by=APPROVER)
-    with pytest.raises(Refused, match="取代了本周期的等级"):
+    with pytest.raises(Refused, match="不是本周期的等级"):
         correct(rating)
 
 
@@ -192,11 +193,12 @@ class TestFactsBetweenProposalAndApproval:
         assert public(rating) == [("PERIODIC", "C", 76_000)]
         assert row is not None
         decide_adjustment(row, approve=False, text="事实有变", by=APPROVER, at=AT)
-        again = correct(rating)
-        assert again is not None
+        with pytest.raises(Refused, match="即时生效的情形请“查找期间变动”"):
+            correct(rating)
+        (again,) = find_interim(by=REVIEWER, at=AT)
         assert again.to_grade == D
         approve(again)
-        assert public(rating)[-1][1] == "D"
+        assert public(rating)[-1][:2] == ("INTERIM", "D")
 
     def test_one_of_another_pharmacy_does_not(self) -> None:
         shops, period = city_in("PUBLISHED")
@@ -222,6 +224,34 @@ def test_a_crash_while_publishing_leaves_the_proposal_open(monkeypatch: pytest.M
     row.refresh_from_db()
     assert (row.state, standing(rating).position) == ("PROPOSED", C)
     approve(row)
+
+
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ("UNDER_REVIEW", ""),
+        ("PUBLIC_NOTICE", "退回审核，更正后重新公示"),
+        ("FINAL", "退回审核，更正后重新公示"),
+        ("PUBLISHED", "计入下一评价周期"),
+    ],
+)
+def test_what_the_pharmacy_was_told_is_not_corrected_for_the_worse(state: str, remedy: str) -> None:
+    """A decision of the period that was recorded late; before notice it counts, afterwards it does not."""
+    shops, period = city_in(state)
+    rating = rating_of(shops[GOOD], period)
+    again = desk.rerating(rating, grade=C, grade_before_caps=C, score=70_000)
+    words = {"cause": "CORRECTION", "text": "迟报的处理决定", "clause": "第六条", "by": REVIEWER, "at": AT}
+    if not remedy:
+        row = propose_rerated(rating, again, **words)
+        assert row is not None
+        assert (row.from_grade, row.to_grade) == (A, C)
+        return
+    with pytest.raises(Refused, match=remedy):
+        propose_rerated(rating, again, **words)
+    for grade, score in ((A, 100_000), (A, 99_000)):
+        same = desk.rerating(rating, grade=grade, score=score)
+        row = propose_rerated(rating, same, **words)
+        assert (row is None) is (score == rating.score)
 
 
 def test_a_re_rating_of_another_pharmacy_is_no_ground() -> None:

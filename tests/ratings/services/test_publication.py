@@ -331,6 +331,18 @@ class TestWholeOrNothing:
         assert counts() == (0, 0, 0)
         assert publish_period(period, by=APPROVER).number == 1
 
+    def test_a_pharmacy_that_moved_keeps_the_grade_of_its_first_district(self) -> None:
+        other = District.objects.get_or_create(code=330603, defaults={"name": "柯桥区"})[0]
+        moved = shop()
+        first = settled(Result(moved, 0), district=moved.district_id)
+        publish_period(first, by=APPROVER)
+        Pharmacy.objects.filter(pk=moved.pk).update(district=other)
+        moved.refresh_from_db()
+        stayed = shop(district_id=other.code)
+        publish_period(settled(Result(moved, 2), Result(stayed, 1), district=other.code), by=APPROVER)
+        rows = PublishedGrade.objects.order_by("seq").values_list("pharmacy", "grade")
+        assert list(rows) == [(moved.pk, "A"), (stayed.pk, "B")]
+
     def test_two_in_one_transaction(self) -> None:
         first, second = settled(period="2025H1"), settled()
         with transaction.atomic():
