@@ -37,9 +37,11 @@ WAITS: Final = {
 
 
 def overdue(repairs: QuerySet[CreditRepair], on: date) -> QuerySet[CreditRepair]:
-    """Those whose next step (acceptance, decision) was due before ``on``."""
-    return repairs.filter(state="APPLIED", accept_due_on__lt=on) | repairs.filter(
-        state__in=("ACCEPTED", "PROPOSED"), decide_due_on__lt=on
+    """Those whose next step (acceptance, decision, answer) was due before ``on``."""
+    return (
+        repairs.filter(state="APPLIED", accept_due_on__lt=on)
+        | repairs.filter(state__in=("ACCEPTED", "PROPOSED"), decide_due_on__lt=on)
+        | repairs.filter(state__in=("GRANTED", "REFUSED"), replied_on=None, reply_due_on__lt=on)
     )
 
 

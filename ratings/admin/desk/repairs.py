@@ -61,14 +61,12 @@ class ClockFilter(DropdownFilter):
         return [("open", "未办结"), ("reply", "待答复"), ("overdue", "已逾期")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        waiting = Q(state__in=("GRANTED", "REFUSED"), replied_on=None)
         if self.value() == "open":
             return queryset.filter(state__in=OPEN_REPAIR)
         if self.value() == "reply":
-            return queryset.filter(waiting)
+            return queryset.filter(state__in=("GRANTED", "REFUSED"), replied_on=None)
         if self.value() == "overdue":
-            today = timezone.localdate()
-            return repairs.overdue(queryset, today) | queryset.filter(waiting, reply_due_on__lt=today)
+            return repairs.overdue(queryset, timezone.localdate())
         return queryset
 
 

@@ -190,7 +190,11 @@ class TestClocks:
         for on in (DAY - timedelta(days=1), DAY + timedelta(days=1)):
             with pytest.raises(Refused, match="答复日期须在决定日"):
                 reply_repair(row, on=on, by=CLERK, at=NOON)
+        everything, late = CreditRepair.objects.all(), row.reply_due_on + timedelta(days=1)
+        assert not overdue(everything, row.reply_due_on).exists()
+        assert overdue(everything, late).get() == row
         assert reply_repair(row, on=DAY, by=CLERK, at=NOON).replied_on == DAY
+        assert not overdue(everything, late).exists()
         with pytest.raises(Refused, match="已于 2026年12月1日答复"):
             reply_repair(row, on=DAY, by=CLERK, at=NOON)
 
