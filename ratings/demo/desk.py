@@ -23,6 +23,7 @@ from ratings.models import (
     RatingPeriod,
     RatingRun,
     ReviewItem,
+    ServiceStatus,
     Violation,
 )
 from ratings.rules.periods import add_months
@@ -43,8 +44,6 @@ PERIODS: Final = ("2019H1", "2019H2", "2020H1", "2020H2")
 _BEGAN: Final = (520, 335, 150, 4)
 CLERK, REVIEWER, APPROVER = Actor("clerk"), Actor("reviewer"), Actor("approver")
 _FRAUD: Final = "COLLUSIVE_CASH_OUT"
-#: Proposed withdrawals that wait for the approver.
-_LEFT: Final = 3
 _B, _C = 1, 2
 
 Progress = Callable[[str], None]
@@ -66,7 +65,7 @@ class _Stage:
         """Ratings of a grade that rest on so many violations, none of a pharmacy seen before."""
         column = run.trace_columns.index("indicator.violations.count")
         found = Rating.objects.filter(
-            run=run, grade=grade, grade_before_caps=grade, pharmacy__predecessor=None,
+            run=run, grade=grade, grade_before_caps=grade, pharmacy__predecessor=None, pharmacy__designated_until=None,
             **{f"trace__{column}": violations},
         ).select_related("pharmacy", "run__scheme")  # fmt: skip
         for rating in found.order_by("pharmacy__code"):
@@ -93,7 +92,7 @@ def furnish(runs: list[RatingRun], progress: Progress | None = None) -> bool:
 
 
 def _review(stage: _Stage, run: RatingRun, began: int) -> RatingPeriod:
-    """Open the period and find its results in order."""
+    """Open the period, find its results in order, and withdraw the grades of shops that ended since."""
     at = stage.ago(began)
     life = move(open_period(run, by=REVIEWER, at=at), "review", by=REVIEWER, at=at)
     items = ReviewItem.objects.filter(period=life).values_list("pk", flat=True)
@@ -101,6 +100,7 @@ def _review(stage: _Stage, run: RatingRun, began: int) -> RatingPeriod:
         confirm_items(items, note="核对无误（演示）", by=REVIEWER, at=at)
     for district in unconfirmed_districts(life):
         confirm_rest(life, district, by=REVIEWER, at=at)
+    _settle(stage, began)
     return life
 
 
@@ -119,6 +119,12 @@ def _publish(stage: _Stage, life: RatingPeriod, began: int) -> None:
             decide_adjustment(correction, approve=True, text="同意", by=APPROVER, at=at)
     life = move(life, "finalise", by=REVIEWER, at=stage.ago(began - 25))
     move(life, "publish", by=APPROVER, at=stage.ago(began - 26))
+
+
+def _settle(stage: _Stage, days_ago: int) -> None:
+    """Find what applies at once, and approve it."""
+    for proposal in find_interim(by=REVIEWER, at=stage.ago(days_ago)):
+        decide_adjustment(proposal, approve=True, text="核对属实", by=APPROVER, at=stage.ago(days_ago, 15))
 
 
 def _first(stage: _Stage, life: RatingPeriod, began: int) -> None:
@@ -195,15 +201,15 @@ def _since(stage: _Stage, life: RatingPeriod) -> None:
     repaired = _repair(stage, next(stage.cast(life.run, _C)), 45)
     propose_repair(repaired, grant=True, text="整改到位，已作承诺（演示）", by=REVIEWER, at=stage.ago(42))
     decide_repair(repaired, decision_no="绍演修〔演示〕1号", text="同意修复。", by=APPROVER, at=stage.ago(41))
-    _fraud(stage, next(stage.cast(life.run, 0, 0)), 1)
-    found = find_interim(by=REVIEWER, at=stage.ago(20))
-    # Interim changes come first by name of their cause; a few withdrawals are left for the approver.
-    for proposal in sorted(found, key=lambda row: row.cause)[:-_LEFT]:
-        decide_adjustment(proposal, approve=True, text="核对属实", by=APPROVER, at=stage.ago(20, 15))
+    good = stage.cast(life.run, 0, 0)
+    _fraud(stage, next(good), 1)
+    _end_agreement(stage, next(good), 1)
+    _settle(stage, 20)
     # Open work: for the clerk and the reviewer an overdue objection and a fresh application; for
-    # the approver a repair to decide, a second fraud, and the withdrawals that were found.
+    # the approver a repair to decide, a second fraud and a second ended agreement.
     _object(stage, next(stage.cast(life.run, _C)), 18)
-    _fraud(stage, next(stage.cast(life.run, 0, 0)), 2)
+    _fraud(stage, next(good), 2)
+    _end_agreement(stage, next(good), 2)
     find_interim(by=REVIEWER, at=stage.now)
     shops = stage.cast(life.run, _C)
     waiting = _repair(stage, next(shops), 6)
@@ -273,6 +279,20 @@ def _fraud(stage: _Stage, rating: Rating, number: int) -> None:
         decided_on=day,
         measures="责令退回、罚款三倍",
         personnel_points=12,
+    )
+
+
+def _end_agreement(stage: _Stage, rating: Rating, number: int) -> None:
+    """An agreement is ended after the period: recorded today, decided three weeks ago."""
+    day = timezone.localdate(stage.ago(22))
+    record_fact(
+        ServiceStatus,
+        by=CLERK,
+        pharmacy=rating.pharmacy,
+        status="TERMINATED",
+        occurred_on=day,
+        decided_on=day,
+        document_no=f"绍演医经解〔演示〕{number}号",
     )
 
 

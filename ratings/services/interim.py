@@ -81,14 +81,16 @@ def _grades(day: date) -> Columns:
     return read_columns(
         f"""
         SELECT rating, pharmacy, period, position FROM (
-            SELECT DISTINCT ON (r.pharmacy_id, p.state = 'PUBLISHED')
+            -- The newest of the published ones, and each of those on their way.
+            SELECT DISTINCT ON (r.pharmacy_id, CASE WHEN p.state <> 'PUBLISHED' THEN p.id END)
                    r.id AS rating, r.run_id AS run, r.pharmacy_id AS pharmacy,
                    p.id AS period, p.state = 'PUBLISHED' AS published, standing.position,
                    EXISTS (SELECT FROM ratings_adjustment o
                            WHERE o.rating_id = r.id AND o.state = 'PROPOSED') AS pending
             FROM ratings_ratingperiod p JOIN ratings_rating r ON r.run_id = p.run_id {STANDING_JOIN}
             WHERE p.state = ANY(%(states)s)
-            ORDER BY r.pharmacy_id, p.state = 'PUBLISHED', p.period_end DESC, p.published_at DESC
+            ORDER BY r.pharmacy_id, CASE WHEN p.state <> 'PUBLISHED' THEN p.id END,
+                     p.period_end DESC, p.published_at DESC
         ) newest
         WHERE position >= 0 AND NOT pending AND (NOT published OR EXISTS (
             SELECT FROM ratings_publishedgrade g

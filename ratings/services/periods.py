@@ -34,8 +34,9 @@ from ratings.rules.moves import (
     moves_from,
 )
 from ratings.rules.periods import Period
-from ratings.services.audit import Actor, record
+from ratings.services.audit import SYSTEM, Actor, record
 from ratings.services.errors import Refused
+from ratings.services.interim import find_interim
 from ratings.services.overtaken import overtaken
 from ratings.services.publication import publish_period
 from ratings.services.review import list_items, unconfirmed_districts
@@ -273,17 +274,28 @@ def _label(state: str) -> str:
 # Moving
 
 
-@transaction.atomic
+#: Before these moves the system looks for what applies at once, so that nobody has to think of it:
+#: a fraud that was confirmed meanwhile becomes a proposal, and an open proposal stops the move.
+_LOOK_FIRST: Final = frozenset({"give_notice", "finalise", "publish"})
+
+
 def move(
     period: RatingPeriod, name: str, *, by: Actor, reason: str = "", at: datetime | None = None
 ) -> RatingPeriod:
     """Make a move: its effect, its record and its audit event, or nothing. The period as it is then.
 
-    Of two people at once, one wins and the other is told. Raises Refused when something that the
-    move demands is missing; KeyError for a move that no state has.
+    Of two people at once, one wins and the other is told. What is found to apply at once is
+    proposed by the system, and stays proposed when the move is refused for it. Raises Refused
+    when something that the move demands is missing; KeyError for a move that no state has.
     """
     at = at or timezone.now()
-    reason = reason.strip()
+    if name in _LOOK_FIRST and not faults(period, name, by=by, at=at):
+        find_interim(by=SYSTEM, at=at)
+    return _move(period, name, by=by, reason=reason.strip(), at=at)
+
+
+@transaction.atomic
+def _move(period: RatingPeriod, name: str, *, by: Actor, reason: str, at: datetime) -> RatingPeriod:
     if name == "publish":
         _one_at_a_time()
     locked = (

@@ -15,11 +15,13 @@ from ratings.services.adjustments import (
     propose_correction,
     propose_rerated,
 )
-from ratings.services.audit import Actor
+from ratings.services.audit import SYSTEM, Actor
 from ratings.services.errors import Refused
 from ratings.services.facts import save_registry, void_fact
 from ratings.services.interim import find_interim
+from ratings.services.periods import move
 from ratings.services.reratings import replay_rerating, rerate
+from ratings.services.review import confirm_rest, unconfirmed_districts
 from ratings.services.runs import start_run
 from ratings.services.standing import standing
 from tests import desk
@@ -135,6 +137,38 @@ def test_the_next_publication_does_not_undo_what_applies_at_once(state: str) -> 
         approve(row, at=shanghai(date(2026, 7, 16)))
     publish(coming, at=shanghai(date(2026, 8, 1)))
     assert PublishedGrade.objects.filter(pharmacy=shops[GOOD]).latest("seq").grade == "D"
+
+
+def test_every_period_on_its_way_is_looked_at() -> None:
+    shops, _earlier = city_in("PUBLIC_NOTICE")
+    run = start_run(Period.parse("2026H1"), rate_now().scheme, cutoff=timezone.now(), by=CLERK)
+    desk.life(run, "UNDER_REVIEW")
+    convict(shops[GOOD])
+    rows = find_interim(by=REVIEWER, at=AT)
+    assert {row.period.state for row in rows} == {"PUBLIC_NOTICE", "UNDER_REVIEW"}
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "by"),
+    [
+        ("UNDER_REVIEW", "give_notice", APPROVER),
+        ("PUBLIC_NOTICE", "finalise", REVIEWER),
+        ("FINAL", "publish", APPROVER),
+    ],
+)
+def test_a_move_looks_first(state: str, name: str, by: Actor) -> None:
+    """Nobody has to think of a fraud that was recorded a minute ago: the move finds it and stops."""
+    shops, period = city_in(state)
+    for district in unconfirmed_districts(period) if state == "UNDER_REVIEW" else ():
+        confirm_rest(period, district, by=REVIEWER)
+    convict(shops[GOOD])
+    at = shanghai(date(2026, 2, 20))
+    with pytest.raises(Refused, match="1 件等级调整待审批"):
+        move(period, name, by=by, at=at)
+    row = Adjustment.objects.get()
+    assert (row.cause, row.to_grade, row.proposed_by, row.state) == ("INTERIM", D, SYSTEM.name, "PROPOSED")
+    approve(row, at=at)
+    assert move(period, name, by=by, at=at).state != state
 
 
 @pytest.mark.parametrize(("day", "count"), [(date(2027, 2, 3), 1), (date(2027, 2, 4), 0)])
