@@ -1,6 +1,8 @@
 """What the commands' arguments have in common."""
 
 import getpass
+import re
+from argparse import ArgumentTypeError
 from datetime import date, datetime, time, timedelta
 
 from django.core.management.base import CommandError
@@ -18,6 +20,14 @@ def command_actor(command: str) -> Actor:
     except (KeyError, OSError):
         user = "未知用户"
     return Actor(f"{user}（manage.py {command}）")
+
+
+def anchor(text: str) -> tuple[int, str]:
+    """A head of a chain that was written down earlier, NUMBER:SHA256. Raises ArgumentTypeError."""
+    form = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip().lower())
+    if form is None:
+        raise ArgumentTypeError(f"“{text}”无法识别：写作 序号:SHA-256，例如本命令上次打印的那一行。")
+    return int(form[1]), form[2]
 
 
 def period(code: str) -> Period:

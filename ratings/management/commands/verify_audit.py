@@ -1,21 +1,13 @@
 """manage.py verify_audit: reckon the chain of the audit record again; exit status 1 on tampering."""
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ratings.management.arguments import anchor
 from ratings.services.audit_chain import verify_audit
 from ratings.services.verification import audit_anchors
-
-
-def anchor(text: str) -> tuple[int, str]:
-    """A head written down earlier, NUMBER:SHA256. Raises ArgumentTypeError."""
-    form = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip().lower())
-    if form is None:
-        raise ArgumentTypeError(f"“{text}”无法识别：写作 序号:SHA-256，例如本命令上次打印的链头。")
-    return int(form[1]), form[2]
 
 
 class Command(BaseCommand):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ratings.management.arguments import anchor
 from ratings.models import Publication, PublishedGrade
 from ratings.services.audit_chain import verify_audit
 from ratings.services.verification import audit_anchors, verify_publications, verify_published_file
@@ -16,9 +17,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("number", type=int, nargs="?", help="只核验这一发布的各行；不写即核验全部")
-        what.add_argument("--all", action="store_true", help="核验全部发布和操作记录链（默认）")
+        what.add_argument("number", type=int, nargs="?", help="只核验这一发布的各行；不写即核验全部发布和操作记录链")
         what.add_argument("--file", type=Path, help="核验一份发布文件，并与库中的同号发布比较")
+        parser.add_argument(
+            "--anchor",
+            action="append",
+            default=[],
+            type=anchor,
+            metavar="发布号:SHA256",
+            help="以前抄存的发布指纹，可写多个；末尾的发布连同操作记录一起被删，只有它能看出",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["file"] is not None:
@@ -26,6 +34,7 @@ class Command(BaseCommand):
             return
         number = options["number"]
         faults = [*map(str, verify_publications(None if number is None else [number]))]
+        faults += _unlike(options["anchor"])
         if number is None:
             faults += map(str, verify_audit(audit_anchors()).faults)
         for fault in faults:
@@ -41,7 +50,7 @@ class Command(BaseCommand):
         head = Publication.objects.order_by("-number").first()
         if head is not None:
             self.stdout.write(
-                f"最后一次发布的指纹（请抄存在系统之外）：{head.number}:{head.statement_sha256}"
+                f"最后一次发布的指纹（请抄存在系统之外，下次以 --anchor 核对）：{head.number}:{head.statement_sha256}"
             )
 
     def _file(self, path: Path) -> None:
@@ -54,3 +63,13 @@ class Command(BaseCommand):
         if faults:
             raise CommandError(f"{path} 有 {len(faults)} 处不符。")
         self.stdout.write(self.style.SUCCESS(f"相符：{path}，与库中的发布一致。"))
+
+
+def _unlike(anchors: list[tuple[int, str]]) -> list[str]:
+    """What the ledger says otherwise than what was written down of it."""
+    kept = dict(Publication.objects.values_list("number", "statement_sha256"))
+    return [
+        f"发布 {number} 号的指纹与抄存的不符。" if number in kept else f"抄存的发布 {number} 号不在库中。"
+        for number, sha256 in anchors
+        if kept.get(number) != sha256
+    ]

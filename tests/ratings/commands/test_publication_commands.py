@@ -71,7 +71,7 @@ class TestVerify:
     def test_what_holds(self) -> None:
         assert "相符：0 次发布" in run("verify_publication")
         publish()
-        assert "相符：1 次发布，2 行" in run("verify_publication", "--all")
+        assert "相符：1 次发布，2 行" in run("verify_publication")
         assert "相符：发布 1 号，2 行" in run("verify_publication", "1")
 
     def test_what_does_not(self) -> None:
@@ -81,6 +81,14 @@ class TestVerify:
         code = PublishedGrade.objects.get(seq=2).code
         assert f"发布 1 号，第 2 行，{code}：这一行被改动。" in refused("verify_publication")
         assert "没有这一发布" in refused("verify_publication", "7")
+
+    def test_what_was_written_down_elsewhere(self) -> None:
+        publish()
+        sha256 = Publication.objects.get().statement_sha256
+        assert f"：1:{sha256}" in run("verify_publication", "--anchor", f"1:{sha256}")
+        assert "指纹与抄存的不符" in refused("verify_publication", "--anchor", f"1:{'0' * 64}")
+        assert "2 号不在库中" in refused("verify_publication", "--anchor", f"2:{sha256}")
+        assert "写作 序号:SHA-256" in refused("verify_publication", "--anchor", "latest")
 
     def test_a_file_is_what_the_ledger_has(self, tmp_path: Path) -> None:
         publish()
