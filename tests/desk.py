@@ -114,6 +114,7 @@ def objection(period: RatingPeriod, rating: Rating, **values: Any) -> Objection:
             "statement": "处罚决定已被撤销",
             "received_by": CLERK,
             "received_at": NOW,
+            "handed_in_on": timezone.localdate(NOW),
             "due_on": date(2026, 2, 12),
             "last_due_on": date(2026, 3, 6),
             **values,

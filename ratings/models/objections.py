@@ -47,6 +47,8 @@ class Objection(models.Model):
     contact = models.CharField("联系人和电话", max_length=100, blank=True, default="")
     received_by = models.CharField("受理人", max_length=150)
     received_at = models.DateTimeField("收到时间", default=timezone.now)
+    #: What the party did in time counts, not when the office entered it; the clocks run from here.
+    handed_in_on = models.DateField("递交日期", default=timezone.localdate)
     due_on = models.DateField("答复期限")
     last_due_on = models.DateField("最长期限")
     calendar_known = models.BooleanField("节假日已知", default=True)
@@ -63,8 +65,20 @@ class Objection(models.Model):
     decided_by = models.CharField("决定人", max_length=150, blank=True, default="")
     decided_at = models.DateTimeField("决定时间", null=True, blank=True)
     decision_text = models.CharField("决定理由", max_length=500, blank=True, default="")
+    served_on = models.DateField("送达日期", null=True, blank=True)
+    served_by = models.CharField("登记送达的人", max_length=150, blank=True, default="")
+    served_at = models.DateTimeField("登记送达的时间", null=True, blank=True)
     review_statement = models.CharField("复核申请", max_length=500, blank=True, default="")
+    review_requested_by = models.CharField("登记复核申请的人", max_length=150, blank=True, default="")
     review_requested_at = models.DateTimeField("申请复核时间", null=True, blank=True)
+    #: "UPHELD" or "REJECTED"
+    review_outcome = models.CharField("拟复核意见", max_length=8, blank=True, default="")
+    review_remedy = models.CharField(
+        "复核处理方式", max_length=11, choices=Remedy.choices, blank=True, default=""
+    )
+    review_proposed_text = models.CharField("拟复核理由", max_length=500, blank=True, default="")
+    review_proposed_by = models.CharField("复核意见提出人", max_length=150, blank=True, default="")
+    review_proposed_at = models.DateTimeField("复核意见提出时间", null=True, blank=True)
     reviewed_by = models.CharField("复核人", max_length=150, blank=True, default="")
     reviewed_at = models.DateTimeField("复核时间", null=True, blank=True)
     review_text = models.CharField("复核意见", max_length=500, blank=True, default="")
@@ -82,7 +96,8 @@ class Objection(models.Model):
                 name="objection_one_open",
                 violation_error_message="该药店已有一件办理中的异议，请并入该件。",
             ),
-            *who_when("objection", "extended", "proposed", "decided", "reviewed"),
+            *who_when("objection", "extended", "proposed", "decided", "served"),
+            *who_when("objection", "review_requested", "review_proposed", "reviewed"),
             models.CheckConstraint(
                 name="objection_given",
                 condition=~Q(statement="") & ~Q(received_by=""),
@@ -104,11 +119,46 @@ class Objection(models.Model):
                 violation_error_message="复核须由原决定人以外的人办理。",
             ),
             models.CheckConstraint(
+                name="objection_not_reviewed_by_party",
+                condition=Q(reviewed_by="")
+                | ~Q(reviewed_by=F("proposed_by"))
+                & ~Q(reviewed_by=F("review_requested_by"))
+                & ~Q(reviewed_by=F("review_proposed_by")),
+                violation_error_message="复核须由登记复核申请、提出原处理意见和复核意见以外的人决定。",
+            ),
+            models.CheckConstraint(
+                name="objection_review_not_proposed_by_decider",
+                condition=Q(review_proposed_by="") | ~Q(review_proposed_by=F("decided_by")),
+                violation_error_message="复核意见须由原决定人以外的人提出。",
+            ),
+            models.CheckConstraint(
+                name="objection_handed_in_before_entry",
+                condition=Q(received_at__date__gte=F("handed_in_on")),
+                violation_error_message="递交日期不得晚于收到之日。",
+            ),
+            models.CheckConstraint(
+                name="objection_served_after_decision",
+                condition=Q(served_on=None, served_at=None)
+                | Q(
+                    served_on__isnull=False,
+                    decided_at__isnull=False,
+                    decided_at__date__lte=F("served_on"),
+                    served_at__isnull=False,
+                    served_at__date__gte=F("served_on"),
+                ),
+                violation_error_message="送达日期须在决定之日以后、登记之日以前（均含当日）。",
+            ),
+            models.CheckConstraint(
                 name="objection_state_backed",
                 condition=Q(state__in=["OPEN", "WITHDRAWN"])
                 | Q(state="PROPOSED", proposed_at__isnull=False)
                 | Q(state__in=["UPHELD", "REJECTED", "REVIEW_REQUESTED"], decided_at__isnull=False)
-                | Q(state__in=["REVIEW_UPHELD", "REVIEW_REJECTED"], reviewed_at__isnull=False),
+                | Q(state="REVIEW_PROPOSED", review_proposed_at__isnull=False)
+                | Q(
+                    state__in=["REVIEW_UPHELD", "REVIEW_REJECTED"],
+                    review_proposed_at__isnull=False,
+                    reviewed_at__isnull=False,
+                ),
                 violation_error_message="状态与办理记录不符。",
             ),
         )

@@ -34,7 +34,8 @@ from ratings.services.audit import client_address
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating, explain_rerating
 from ratings.services.links import LinkClosed, check_browser, find_link, new_secret, open_link, visitor
-from ratings.services.objections import check_objection, receive_objection, review_until
+from ratings.services.objection_reviews import REVIEW_TERM, review_until
+from ratings.services.objections import check_objection, receive_objection
 from ratings.services.redress import lineage
 from ratings.services.schemes import parsed
 from ratings.services.standing import Standing, standing
@@ -67,6 +68,8 @@ _CLOSED: Final = {
     ),
     "revoked": ("此链接已被取代", "已为您的药店签发了新的链接，请使用最近收到的那一个。"),
 }
+#: A proposal that waits for its decision is told as work in hand.
+_IN_HAND: Final = {"PROPOSED": "OPEN", "REVIEW_PROPOSED": "REVIEW_REQUESTED"}
 _STATUS: Final = {"unknown": HTTPStatus.NOT_FOUND, "opened": HTTPStatus.FORBIDDEN}
 
 
@@ -293,7 +296,7 @@ def _rights(period: RatingPeriod, today: date) -> list[tuple[str, str, str]]:
         ),
         (
             "复核",
-            f"异议未被采纳的，可在收到决定后 {review.length_text}内申请复核，由另外的人办理。",
+            f"异议未被采纳的，可在决定送达后 {review.length_text}内申请复核（{REVIEW_TERM}），由另外的人决定。",
             review.source,
         ),
         (
@@ -314,16 +317,17 @@ def _told(row: Objection) -> dict[str, Any]:
     reviewed = row.reviewed_at and shown_day(timezone.localdate(row.reviewed_at))
     return {
         "number": row.pk,
-        "day": shown_day(timezone.localdate(row.received_at)),
+        "day": shown_day(row.handed_in_on),
         "ground": row.get_ground_display(),
         "statement": row.statement,
         "files": [evidence.name for evidence in row.evidence.all()],
-        # a proposal is not decided yet, so it is still in hand
-        "state": "办理中" if row.state == "PROPOSED" else OBJECTION_STATES[row.state].label,
+        "state": OBJECTION_STATES[_IN_HAND.get(row.state, row.state)].label,
         "due": shown_day(row.due_on) if row.is_open else "",
         "decision": (decided, row.proposed_text, row.decision_text) if decided else None,
+        "served": shown_day(row.served_on) if row.served_on else "",
         "review_until": shown_day(review_until(row)) if row.state == "REJECTED" else "",
-        "review": (reviewed, row.review_text) if reviewed else None,
+        "review_term": REVIEW_TERM,
+        "review": (reviewed, row.review_proposed_text, row.review_text) if reviewed else None,
     }
 
 

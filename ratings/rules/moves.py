@@ -54,12 +54,13 @@ OBJECTION_STATES: Final = Vocabulary(
     Term("REJECTED", "不成立"),
     Term("WITHDRAWN", "已撤回"),
     Term("REVIEW_REQUESTED", "复核中"),
+    Term("REVIEW_PROPOSED", "复核待决定"),
     Term("REVIEW_UPHELD", "复核成立"),
     Term("REVIEW_REJECTED", "复核不成立"),
 )
 
 #: States in which an objection is still to be decided or reviewed; the grade is marked so long.
-OPEN_OBJECTION: Final = ("OPEN", "PROPOSED", "REVIEW_REQUESTED")
+OPEN_OBJECTION: Final = ("OPEN", "PROPOSED", "REVIEW_REQUESTED", "REVIEW_PROPOSED")
 
 REPAIR_STATES: Final = Vocabulary(
     "信用修复状态",
@@ -121,6 +122,7 @@ PERIOD_MOVES: Final = (
         (
             "不是审定的人",
             "更晚的评价周期尚未发布",
+            "没有未办结的异议",
             "没有未决定的等级调整",
             "截止后作废的事实和期间变动已复评",
         ),
@@ -146,6 +148,9 @@ PERIOD_MOVES: Final = (
     ),
 )
 
+#: Who may decide a review: nobody who had a hand in it, or in what is reviewed.
+_NEW_HAND: Final = "没有登记复核申请，没有提出原处理意见或复核意见，也没有作出原决定"
+
 OBJECTION_MOVES: Final = (
     Move("propose", "OPEN", "PROPOSED", "提出处理意见", "change_objection", (REASON,)),
     Move("return", "PROPOSED", "OPEN", "退回办理", "decide_objection", (REASON,)),
@@ -164,20 +169,29 @@ OBJECTION_MOVES: Final = (
         (REASON, "未过申请复核的期限"),
     ),
     Move(
-        "uphold_review",
+        "propose_review",
         "REVIEW_REQUESTED",
+        "REVIEW_PROPOSED",
+        "提出复核意见",
+        "change_objection",
+        (REASON, "不是作出原决定的人"),
+    ),
+    Move("return_review", "REVIEW_PROPOSED", "REVIEW_REQUESTED", "退回复核", "decide_objection", (REASON,)),
+    Move(
+        "uphold_review",
+        "REVIEW_PROPOSED",
         "REVIEW_UPHELD",
         "复核认定成立",
         "decide_objection",
-        (REASON, "不是提出意见的人，也不是作出原决定的人"),
+        (REASON, _NEW_HAND),
     ),
     Move(
         "reject_review",
-        "REVIEW_REQUESTED",
+        "REVIEW_PROPOSED",
         "REVIEW_REJECTED",
         "复核认定不成立",
         "decide_objection",
-        (REASON, "不是提出意见的人，也不是作出原决定的人"),
+        (REASON, _NEW_HAND),
     ),
 )
 

@@ -24,7 +24,7 @@ from ratings.models import (
 )
 from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES, OPEN_OBJECTION
 from ratings.rules.periods import Period
-from ratings.services.audit import SYSTEM, Actor, record
+from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.evidence import Upload, add_evidence
 from ratings.services.redress import (
@@ -39,8 +39,11 @@ from ratings.services.redress import (
 )
 from ratings.services.steps import DECISION_LENGTH, local_day, next_state, shown_day, written
 from ratings.services.terms import deadline, term
+from ratings.working_days import working_days_between
 
 OUTCOMES: Final = {"UPHELD": "成立", "REJECTED": "不成立"}
+#: Working days between the day of a paper and its entry, at most (the city's own rule).
+HANDED_IN_BACK: Final = 10
 
 
 def overdue(objections: QuerySet[Objection], on: date) -> QuerySet[Objection]:
@@ -51,24 +54,43 @@ def overdue(objections: QuerySet[Objection], on: date) -> QuerySet[Objection]:
 # Taking in
 
 
-def check_objection(rating: Rating, *, at: datetime | None = None) -> Objection.Against:
-    """What an objection to this rating would be against at a moment.
+def check_objection(
+    rating: Rating, *, handed_in_on: date | None = None, at: datetime | None = None
+) -> Objection.Against:
+    """What an objection to this rating would be against, entered at a moment.
+
+    ``handed_in_on`` is the day on which the party handed it in, where that was earlier: the party
+    is in time if it was so on that day.
 
     Against the preliminary grade until the last day of public notice, against the published
     one while it is in force (浙江省公共信用信息管理条例第三十条). Raises Refused, with what to do
     instead, at any other time and while an objection to it is open.
     """
     period = RatingPeriod.objects.filter(run_id=rating.run_id).first()
-    against = _against(rating, period, local_day(at))
-    _refuse_second(rating)
+    against = _against(rating, period, handed_in_on or local_day(at))
+    refuse_second(rating)
     return against
 
 
-def _refuse_second(rating: Rating) -> None:
+def last_paper_day(rating: Rating, *, at: datetime | None = None) -> date | None:
+    """The last day of public notice, where it is over but a paper of that day may still be entered."""
+    period = RatingPeriod.objects.filter(run_id=rating.run_id).first()
+    last = period.notice_until if period else None
+    if last is None or working_days_between(last, local_day(at)) > HANDED_IN_BACK:
+        return None
+    try:
+        check_objection(rating, handed_in_on=last, at=at)
+    except Refused:
+        return None
+    return last
+
+
+def refuse_second(rating: Rating) -> None:
+    """Raises Refused while an objection to the rating is open."""
     open_one = Objection.objects.filter(rating=rating, state__in=OPEN_OBJECTION).first()
     if open_one is not None:
         raise Refused(
-            f"该药店对本期等级已有一件异议尚未办结（{shown_day(local_day(open_one.received_at))}收到，"
+            f"该药店对本期等级已有一件异议尚未办结（{shown_day(open_one.handed_in_on)}递交，"
             f"#{open_one.pk}，{OBJECTION_STATES[open_one.state].label}），请把新的理由和材料并入该件。"
         )
 
@@ -76,7 +98,8 @@ def _refuse_second(rating: Rating) -> None:
 def _against(rating: Rating, period: RatingPeriod | None, today: date) -> Objection.Against:
     state = period.state if period else ""
     until = period.notice_until if period else None
-    if state == "PUBLIC_NOTICE" and until and today <= until:
+    # Settled periods still take papers that were handed in during notice.
+    if state in ("PUBLIC_NOTICE", "FINAL") and until and today <= until:
         return Objection.Against.NOTICE
     if until and state in ("PUBLIC_NOTICE", "FINAL"):
         raise Refused(
@@ -113,18 +136,24 @@ def receive_objection(
     contact: str = "",
     facts: Iterable[Violation | Complaint] = (),
     uploads: Iterable[Upload] = (),
+    handed_in_on: date | None = None,
     by: Actor,
     at: datetime | None = None,
 ) -> Objection:
-    """Take in an objection; its clocks (working days) start and the grade is marked at once.
+    """Take in an objection; the grade is marked at once.
 
-    ``facts`` are the violations and complaints it is about, ``uploads`` its evidence. Raises
-    Refused as ``check_objection`` does, and for what is missing or does not fit.
+    ``facts`` are the violations and complaints it is about, ``uploads`` its evidence. Its clocks
+    (working days) run from ``handed_in_on``, the day of the paper where one was handed in before
+    today; the stamped paper is then among the uploads. Raises Refused as ``check_objection``
+    does, and for what is missing or does not fit.
     """
     moment = at or timezone.now()
-    day = local_day(moment)
+    day = handed_in_on or local_day(moment)
+    uploads = tuple(uploads)
     period = live_period(rating)
-    against = check_objection(rating, at=moment)
+    if day != local_day(moment):
+        _check_handed_in(day, local_day(moment), period, bool(uploads))
+    against = check_objection(rating, handed_in_on=day, at=moment)
     if ground not in Objection.Ground.values:
         raise Refused(f"请选择理由类别：{'、'.join(Objection.Ground.labels)}。")
     if channel not in Objection.Channel.values:
@@ -142,6 +171,7 @@ def receive_objection(
         contact=contact.strip(),
         received_by=by.name,
         received_at=moment,
+        handed_in_on=day,
         due_on=due.day,
         last_due_on=last.day,
         calendar_known=due.known and last.known,
@@ -157,9 +187,25 @@ def receive_objection(
         against=against,
         ground=ground,
         channel=channel,
+        handed_in_on=day,
         due_on=row.due_on,
     )
     return row
+
+
+def _check_handed_in(day: date, today: date, period: RatingPeriod, with_paper: bool) -> None:
+    """Whether an objection can be entered today as handed in on another day."""
+    if day > today:
+        raise Refused(f"递交日期 {shown_day(day)}晚于今天，请核对。")
+    if working_days_between(day, today) > HANDED_IN_BACK:
+        raise Refused(
+            f"递交日期 {shown_day(day)}距今超过 {HANDED_IN_BACK} 个工作日，不能补登。请核对日期；"
+            "确系当日递交的，请按今天受理，并在异议内容中写明经过。"
+        )
+    if period.notice_from and day < period.notice_from:
+        raise Refused(f"递交日期 {shown_day(day)}早于公示开始的 {shown_day(period.notice_from)}，请核对。")
+    if not with_paper:
+        raise Refused("递交日期早于今天的，须上传加盖收件章的书面异议作为证据材料。")
 
 
 @transaction.atomic
@@ -167,7 +213,7 @@ def add_facts(
     objection: Objection, facts: Iterable[Violation | Complaint], *, by: Actor, at: datetime | None = None
 ) -> Objection:
     """List further facts that an objection in hand is about. Raises Refused for another's or a voided one."""
-    row = _locked(objection)
+    row = locked_objection(objection)
     if row.state != "OPEN":
         raise Refused(
             f"{row} 现为“{OBJECTION_STATES[row.state].label}”，办理中的才能增列所涉事实；可先退回办理。"
@@ -202,13 +248,13 @@ def extend_objection(
     objection: Objection, *, reason: str, by: Actor, at: datetime | None = None
 ) -> Objection:
     """Move the answer's term to the last day that the law allows, once, before it has run out."""
-    row = _locked(objection)
+    row = locked_objection(objection)
     moment = at or timezone.now()
     reason = written(reason, "延长理由", 300)
     if row.state not in OPEN_OBJECTION:
         raise Refused(f"{row} 已办结（{OBJECTION_STATES[row.state].label}），无须延长。")
     # A review has its own term, and its own extension.
-    since = row.review_requested_at if row.state == "REVIEW_REQUESTED" else None
+    since = row.review_requested_at if row.state in ("REVIEW_REQUESTED", "REVIEW_PROPOSED") else None
     if row.extended_at is not None and (since is None or row.extended_at >= since):
         raise Refused(f"{row} 已延长过一次，最迟须在 {shown_day(row.last_due_on)}办结，不能再延长。")
     if local_day(moment) > row.due_on:
@@ -235,14 +281,14 @@ def propose_outcome(
     at: datetime | None = None,
 ) -> Objection:
     """Propose to uphold (with a remedy) or to reject. Raises Refused for what cannot be decided so."""
-    row = _locked(objection)
+    row = locked_objection(objection)
     state = next_state(row, "propose", OBJECTION_MOVES, OBJECTION_STATES)
     if outcome not in OUTCOMES:
         raise Refused("处理意见须为“成立”或“不成立”。")
     if outcome == "REJECTED" and remedy:
         raise Refused("异议不成立的，不选处理方式。")
     if outcome == "UPHELD":
-        _check_remedy(row, remedy)
+        check_remedy(row, remedy)
     row.state, row.proposed_outcome, row.remedy = state, outcome, remedy
     row.proposed_text = written(text, "处理理由")
     row.proposed_by, row.proposed_at = by.name, at or timezone.now()
@@ -253,7 +299,8 @@ def propose_outcome(
     return row
 
 
-def _check_remedy(row: Objection, remedy: str) -> None:
+def check_remedy(row: Objection, remedy: str) -> None:
+    """Raises Refused for a remedy that an upheld objection cannot have."""
     if remedy not in Objection.Remedy.values:
         raise Refused(f"异议成立的，请选择处理方式：{'、'.join(Objection.Remedy.labels)}。")
     if remedy == Objection.Remedy.VOID_FACTS and not any(fact.is_live for fact in _facts(row)):
@@ -268,7 +315,7 @@ def _facts(row: Objection) -> list[Fact]:
 @transaction.atomic
 def return_objection(objection: Objection, *, text: str, by: Actor, at: datetime | None = None) -> Objection:
     """Send a proposal back to be handled again."""
-    row = _locked(objection)
+    row = locked_objection(objection)
     row.state = next_state(row, "return", OBJECTION_MOVES, OBJECTION_STATES)
     text = written(text, "退回理由")
     row.save(update_fields=["state"])
@@ -285,7 +332,7 @@ def decide_objection(objection: Objection, *, text: str, by: Actor, at: datetime
     the text. Raises Refused where the state, the person or an open adjustment forbids it.
     """
     hold_sources_alone()
-    row = _locked(objection)
+    row = locked_objection(objection)
     upheld = row.proposed_outcome == "UPHELD"
     row.state = next_state(row, "uphold" if upheld else "reject", OBJECTION_MOVES, OBJECTION_STATES)
     if by.name == row.proposed_by:
@@ -293,7 +340,7 @@ def decide_objection(objection: Objection, *, text: str, by: Actor, at: datetime
     row.decision_text = written(text, "决定理由", DECISION_LENGTH)
     if upheld:
         reason = f"{row} 成立：{row.proposed_text}"
-        row.decision_text += _carry_out(row, row.remedy, reason, Actor(row.proposed_by), by, at)
+        row.decision_text += carry_out(row, row.remedy, reason, Actor(row.proposed_by), by, at)
     row.decided_by, row.decided_at = by.name, at or timezone.now()
     row.save(update_fields=["state", "decided_by", "decided_at", "decision_text"])
     outcome = OBJECTION_STATES[row.state].label
@@ -301,7 +348,7 @@ def decide_objection(objection: Objection, *, text: str, by: Actor, at: datetime
     return row
 
 
-def _carry_out(
+def carry_out(
     row: Objection, remedy: str, reason: str, proposer: Actor, by: Actor, at: datetime | None
 ) -> str:
     """Let an upheld objection take effect; the sentence that the decision adds."""
@@ -310,13 +357,13 @@ def _carry_out(
     rating = rating_to_change(row.rating, local_day(at))
     refuse_open_adjustment(rating)
     if remedy == Objection.Remedy.VOID_FACTS:
-        _check_remedy(row, remedy)
+        check_remedy(row, remedy)
         void_for(_facts(row), reason, by=by)
     told = rerate_in_favour(
         rating,
         cause=Adjustment.Cause.OBJECTION,
         text=reason,
-        clause=term("objection_answer", local_day(row.received_at)).source,
+        clause=term("objection_answer", row.handed_in_on).source,
         proposer=proposer,
         by=by,
         objection=row,
@@ -328,97 +375,57 @@ def _carry_out(
 
 
 @transaction.atomic
-def withdraw_objection(
-    objection: Objection, *, text: str, by: Actor, at: datetime | None = None
+def record_service(
+    objection: Objection, *, served_on: date, by: Actor, at: datetime | None = None
 ) -> Objection:
-    """Note that the pharmacy has withdrawn its objection before it was decided."""
-    row = _locked(objection)
-    row.state = next_state(row, "withdraw", OBJECTION_MOVES, OBJECTION_STATES)
+    """Record, once, the day on which the decision reached the party; its term for a review begins there.
+
+    Raises Refused before the decision, for a second record, and for a day that cannot be.
+    """
+    row = locked_objection(objection)
+    moment = at or timezone.now()
+    if row.state not in ("UPHELD", "REJECTED") or row.decided_at is None:
+        raise Refused(f"{row} 现为“{OBJECTION_STATES[row.state].label}”，作出决定后、申请复核前才登记送达。")
+    if row.served_on is not None:
+        raise Refused(f"{row} 的决定已登记于 {shown_day(row.served_on)}送达，不能再改。")
+    decided = local_day(row.decided_at)
+    if not decided <= served_on <= local_day(moment):
+        raise Refused(f"送达日期须在决定之日（{shown_day(decided)}）至今天之间，请核对。")
+    row.served_on, row.served_by, row.served_at = served_on, by.name, moment
+    row.save(update_fields=["served_on", "served_by", "served_at"])
+    record("登记异议决定送达", row, by=by, served_on=served_on)
+    return row
+
+
+@transaction.atomic
+def withdraw_objection(
+    objection: Objection,
+    *,
+    text: str,
+    uploads: Iterable[Upload],
+    by: Actor,
+    at: datetime | None = None,
+) -> Objection:
+    """Note that the pharmacy has withdrawn its objection before it was decided.
+
+    ``uploads`` hold the party's written withdrawal: nobody's objection ends on a clerk's word.
+    """
+    row = locked_objection(objection)
+    state = next_state(row, "withdraw", OBJECTION_MOVES, OBJECTION_STATES)
     row.decision_text = written(text, "撤回的说明")
+    uploads = tuple(uploads)
+    if not uploads:
+        raise Refused("登记撤回须上传药店书面撤回的材料。")
+    for upload in uploads:
+        add_evidence(row, upload, by=by, at=at)
+    row.state = state
     row.save(update_fields=["state", "decision_text"])
     record("撤回异议", row, by=by, reason=row.decision_text)
     return row
 
 
-# Review (复核)
-
-
-def review_until(objection: Objection) -> date:
-    """The last day on which a review of a rejected objection can be asked for."""
-    if objection.decided_at is None:
-        raise Refused(f"{objection} 尚未决定，无从申请复核。")
-    return deadline("review_apply", local_day(objection.decided_at)).day
-
-
-@transaction.atomic
-def request_review(
-    objection: Objection, *, statement: str, by: Actor, at: datetime | None = None
-) -> Objection:
-    """Take in the request to review a rejection; new clocks start. Raises Refused after the term."""
-    row = _locked(objection)
-    moment = at or timezone.now()
-    row.state = next_state(row, "request_review", OBJECTION_MOVES, OBJECTION_STATES)
-    until = review_until(row)
-    if local_day(moment) > until:
-        raise Refused(f"申请复核的期限已于 {shown_day(until)}届满。对等级仍有异议的，可依法申请行政复议。")
-    _refuse_second(row.rating)
-    day = local_day(moment)
-    due, last = deadline("review_answer", day), deadline("review_last", day)
-    before = row.due_on
-    row.review_statement, row.review_requested_at = written(statement, "复核申请"), moment
-    row.due_on, row.last_due_on = due.day, last.day
-    row.calendar_known = due.known and last.known
-    row.save(
-        update_fields=[
-            "state",
-            "review_statement",
-            "review_requested_at",
-            "due_on",
-            "last_due_on",
-            "calendar_known",
-        ]
-    )
-    record("受理复核申请", row, by=by, reason=row.review_statement, before=before, due_on=row.due_on)
-    return row
-
-
-@transaction.atomic
-def decide_review(
-    objection: Objection,
-    *,
-    upheld: bool,
-    remedy: str = "",
-    text: str,
-    by: Actor,
-    at: datetime | None = None,
-) -> Objection:
-    """Decide a review, by a third person. Upheld: the remedy takes effect as in ``decide_objection``.
-
-    Both who proposed and who decided were for rejection, so the adjustment that follows from the
-    re-rating is on record as proposed by the system.
-    """
-    hold_sources_alone()
-    row = _locked(objection)
-    name = "uphold_review" if upheld else "reject_review"
-    row.state = next_state(row, name, OBJECTION_MOVES, OBJECTION_STATES)
-    if by.name in (row.proposed_by, row.decided_by):
-        raise Refused("复核须由提出处理意见和作出原决定以外的人办理，请交另一位审批员。")
-    if not upheld and remedy:
-        raise Refused("复核维持原决定的，不选处理方式。")
-    row.review_text = written(text, "复核意见", DECISION_LENGTH)
-    if upheld:
-        _check_remedy(row, remedy)
-        row.remedy = remedy
-        reason = f"{row} 复核成立：{row.review_text}"
-        row.review_text += _carry_out(row, remedy, reason, SYSTEM, by, at)
-    row.reviewed_by, row.reviewed_at = by.name, at or timezone.now()
-    row.save(update_fields=["state", "remedy", "review_text", "reviewed_by", "reviewed_at"])
-    outcome = OBJECTION_STATES[row.state].label
-    record("决定复核", row, by=by, reason=row.review_text, outcome=outcome, remedy=remedy)
-    return row
-
-
-def _locked(objection: Objection) -> Objection:
+def locked_objection(objection: Objection) -> Objection:
+    """The objection as it is now, locked, with what its handling reads."""
     return (
         Objection.objects.select_for_update(no_key=True, of=("self",))
         .select_related("rating__run__scheme", "rating__run__life", "rating__pharmacy")

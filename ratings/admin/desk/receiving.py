@@ -14,7 +14,7 @@ from unfold.enums import ActionVariant
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.desk.acts import refusal_texts
-from ratings.admin.desk.forms import FilesField, choice, form_of, line, row_chosen_by_typing, words
+from ratings.admin.desk.forms import FilesField, choice, day, form_of, line, row_chosen_by_typing, words
 from ratings.admin.desk.review import period_text
 from ratings.admin.desk.standings import place_badge, rating_in_full
 from ratings.admin.scope import visible
@@ -66,6 +66,23 @@ def facts_chosen(keys: Iterable[str]) -> list[Violation | Complaint]:
     return [*violations, *complaints]
 
 
+def _out_of_time(request: HttpRequest, rating: Rating) -> tuple[list[str], bool]:
+    """Why nothing can be handed in today, and whether a paper of an earlier day is out of time too."""
+    try:
+        objections.check_objection(rating)
+    except Refused as refused:
+        faults = refusal_texts(request, refused)
+    else:
+        return [], False
+    last = objections.last_paper_day(rating)
+    if last is None:
+        return faults, True
+    told = (
+        f"药店在{show.day(last)}以前（含当日）已递交书面异议的，请填写递交日期，并上传加盖收件章的书面异议。"
+    )
+    return [*faults, told], False
+
+
 class ReceivingPages(ReadOnlyAdmin):
     """Mixed into the objections' admin. Who may take in: the add permission, in the own districts."""
 
@@ -85,7 +102,9 @@ class ReceivingPages(ReadOnlyAdmin):
     )
     def receive(self, request: HttpRequest) -> HttpResponse:
         """Which pharmacy, which period."""
-        periods = visible(request, RatingPeriod.objects.filter(state__in=("PUBLIC_NOTICE", "PUBLISHED")))
+        periods = visible(
+            request, RatingPeriod.objects.filter(state__in=("PUBLIC_NOTICE", "FINAL", "PUBLISHED"))
+        )
         known = list(periods.select_related("district")[:50])
         labels = [(str(period.pk), period_text(period)) for period in known]
         asks = form_of(
@@ -95,7 +114,7 @@ class ReceivingPages(ReadOnlyAdmin):
                 visible(request, Pharmacy.objects.all()),
                 help_text="输入定点编码或名称查找。",
             ),
-            period=choice("评价周期", labels, help_text="只列公示中和已发布的评价周期。"),
+            period=choice("评价周期", labels, help_text="只列公示中、已审定和已发布的评价周期。"),
         )
         form = (
             asks(request.POST)
@@ -133,16 +152,21 @@ class ReceivingPages(ReadOnlyAdmin):
             contact=line(
                 "联系人和电话", required=False, help_text="只供办理人员查看，每次查看都记入操作记录。"
             ),
+            handed_in_on=day(
+                "递交日期",
+                required=False,
+                help_text="药店在今天以前递交书面异议的，填写收件章的日期，并上传该书面；空＝今天。"
+                "是否逾期、何时答复，均按递交日期计算。",
+            ),
             files=FilesField(required=False),
         )
         posted = request.method == "POST"
         form = asks(request.POST, request.FILES) if posted else asks()
-        faults, closed = [], False
-        try:
-            objections.check_objection(rating)
-        except Refused as refused:
-            faults, closed = refusal_texts(request, refused), True
-        if posted and not faults and form.is_valid():
+        faults: list[str] = []
+        closed = False
+        if not posted:
+            faults, closed = _out_of_time(request, rating)
+        elif form.is_valid():
             values = form.cleaned_data
             try:
                 made = objections.receive_objection(
@@ -153,6 +177,7 @@ class ReceivingPages(ReadOnlyAdmin):
                     channel=Objection.Channel.CLERK,
                     facts=facts_chosen(values["facts"]),
                     uploads=values["files"],
+                    handed_in_on=values["handed_in_on"],
                     by=Actor.of(request),
                 )
             except (Refused, ValidationError) as refused:
@@ -166,7 +191,7 @@ class ReceivingPages(ReadOnlyAdmin):
             f"受理异议：{rating.pharmacy.name}",
             form=form,
             faults=faults,
-            closed=closed and not posted,
+            closed=closed,
             button="受理",
             summary=[
                 ("药店", f"{rating.pharmacy.name}（{rating.pharmacy.code}）"),

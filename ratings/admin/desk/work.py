@@ -86,11 +86,21 @@ DUTIES = (
     ),
     Duty(
         "异议待复核",
-        "decide_objection",
-        lambda name, today: Objection.objects.filter(state="REVIEW_REQUESTED").exclude(
-            Q(decided_by=name) | Q(proposed_by=name)
-        ),
+        "change_objection",
+        lambda name, today: Objection.objects.filter(state="REVIEW_REQUESTED").exclude(decided_by=name),
         {"state__exact": "REVIEW_REQUESTED"},
+        "due_on",
+    ),
+    Duty(
+        "复核待决定",
+        "decide_objection",
+        lambda name, today: Objection.objects.filter(state="REVIEW_PROPOSED").exclude(
+            Q(decided_by=name)
+            | Q(proposed_by=name)
+            | Q(review_requested_by=name)
+            | Q(review_proposed_by=name)
+        ),
+        {"state__exact": "REVIEW_PROPOSED"},
         "due_on",
     ),
     Duty(

@@ -129,7 +129,7 @@ QUIET = {
     "adjustments.change_view",
     "comparison.of",
     "evidence.download_view",
-    "objections._review_faults",
+    "objection_acts._review_faults",
     "proposing._why_not",
 }
 

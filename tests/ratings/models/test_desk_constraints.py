@@ -217,6 +217,10 @@ class TestAdjustment:
         assert desk.rerating(rating, **values).position == position
 
 
+_DECIDED = {"decided_by": "甲", "decided_at": NOW}
+_SERVED = {"served_by": "乙", "served_at": NOW}
+
+
 class TestObjection:
     def test_one_open_a_rating(self, period: RatingPeriod, rating: Rating) -> None:
         first = desk.objection(period, rating)
@@ -234,6 +238,28 @@ class TestObjection:
             ("objection_proposed_whole", {"proposed_by": "甲"}),
             ("objection_decided_whole", {"decided_by": "甲"}),
             ("objection_reviewed_whole", {"reviewed_by": "甲"}),
+            ("objection_served_whole", {"served_by": "甲"}),
+            ("objection_review_requested_whole", {"review_requested_by": "甲"}),
+            ("objection_review_proposed_whole", {"review_proposed_by": "甲"}),
+            ("objection_handed_in_before_entry", {"handed_in_on": date(2026, 2, 5)}),
+            ("objection_served_after_decision", {"served_on": date(2026, 2, 4)}),
+            ("objection_served_after_decision", {**_DECIDED, **_SERVED, "served_on": None}),
+            ("objection_served_after_decision", {**_DECIDED, **_SERVED, "served_on": date(2026, 2, 3)}),
+            ("objection_served_after_decision", {**_DECIDED, **_SERVED, "served_on": date(2026, 2, 5)}),
+            ("objection_served_after_decision", {**_SERVED, "served_on": date(2026, 2, 4)}),
+            (
+                "objection_not_reviewed_by_party",
+                {
+                    "review_proposed_by": "甲",
+                    "review_proposed_at": NOW,
+                    "reviewed_by": "甲",
+                    "reviewed_at": NOW,
+                },
+            ),
+            (
+                "objection_review_not_proposed_by_decider",
+                {**_DECIDED, "review_proposed_by": "甲", "review_proposed_at": NOW},
+            ),
             (
                 "objection_not_decided_by_proposer",
                 {"proposed_by": "甲", "proposed_at": NOW, "decided_by": "甲", "decided_at": NOW},

@@ -14,7 +14,8 @@ from django.utils import timezone
 from ratings.models import AuditEvent, NoticeLink, Objection, Rating, RatingPeriod
 from ratings.services.adjustments import decide_adjustment, propose_adjustment
 from ratings.services.links import issue_link, token_hash
-from ratings.services.objections import decide_objection, propose_outcome, review_until, withdraw_objection
+from ratings.services.objection_reviews import review_until
+from ratings.services.objections import decide_objection, propose_outcome, withdraw_objection
 from ratings.services.steps import shown_day
 from tests.ratings.services.regrading import (
     APPROVER,
@@ -276,7 +277,12 @@ class TestResult:
                 client.get(address)
             counts.append(len(queries))
             for _number in range(2):
-                withdraw_objection(Objection.objects.latest("id"), text="自愿撤回", by=CLERK)
+                withdraw_objection(
+                    Objection.objects.latest("id"),
+                    text="自愿撤回",
+                    uploads=[upload("撤回.pdf", PDF + b"\n")],
+                    by=CLERK,
+                )
                 send(client, address, files=[upload()])
         assert counts[0] == counts[1]
 
@@ -315,6 +321,7 @@ class TestObjection:
         assert "决定，理由：拟不采纳" in text  # now it is the decision's
         assert "决定意见：事实清楚，不予采纳" in text
         assert f"可在 {shown_day(review_until(row))}（含当日）前到医保经办窗口申请复核" in text
+        assert "自送达之日起；未登记送达的，自决定之日起算" in text
         assert rating.pharmacy.name in text
 
     @pytest.mark.parametrize(

@@ -20,20 +20,18 @@ from ratings.models import (
     Violation,
 )
 from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES, moves_from
-from ratings.services.adjustments import propose_correction
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.facts import void_fact
+from ratings.services.objection_reviews import decide_review, propose_review, request_review, return_review
 from ratings.services.objections import (
     add_facts,
     check_objection,
     decide_objection,
-    decide_review,
     extend_objection,
     overdue,
     propose_outcome,
     receive_objection,
-    request_review,
     return_objection,
     withdraw_objection,
 )
@@ -110,7 +108,7 @@ class TestWhen:
     )
     def test_not_in_other_states(self, state: str, told: str) -> None:
         with pytest.raises(Refused, match=told):
-            receive(rating_in(state))
+            receive(rating_in(state), at=shanghai(date(2026, 2, 12)))
 
     def test_not_against_a_run_that_never_came_to_the_desk(self) -> None:
         shops, _period = city_in("ABANDONED")
@@ -189,9 +187,9 @@ class TestReceiving:
     def test_one_open_at_a_time(self) -> None:
         rating = rating_in("PUBLIC_NOTICE")
         first = receive(rating)
-        with pytest.raises(Refused, match=f"尚未办结（2026年2月5日收到，#{first.pk}，办理中），.*并入该件"):
+        with pytest.raises(Refused, match=f"尚未办结（2026年2月5日递交，#{first.pk}，办理中），.*并入该件"):
             receive(rating)
-        withdraw_objection(first, text="自愿撤回", by=CLERK)
+        withdraw_objection(first, text="自愿撤回", uploads=[upload()], by=CLERK)
         assert receive(rating).is_open
 
     def test_facts_of_others_and_void_ones_cannot_be_listed(self) -> None:
@@ -224,7 +222,7 @@ class TestClocks:
         everything = Objection.objects.all()
         assert not overdue(everything, row.due_on).exists()
         assert overdue(everything, row.due_on + timedelta(days=1)).get() == row
-        withdraw_objection(row, text="自愿撤回", by=CLERK)
+        withdraw_objection(row, text="自愿撤回", uploads=[upload()], by=CLERK)
         assert not overdue(everything, row.due_on + timedelta(days=1)).exists()
 
     def test_extended_once_to_the_last_day(self) -> None:
@@ -262,9 +260,17 @@ def _walk(row: Objection, state: str) -> None:
     }
     for end in ("UPHELD", "REJECTED"):
         ways[end] = [*ways["PROPOSED"], (end, done)]
-    ways["REVIEW_REQUESTED"] = [*ways["REJECTED"], ("REVIEW_REQUESTED", {"review_requested_at": AT})]
+    asked = {"review_requested_by": desk.CLERK, "review_requested_at": AT}
+    again = {
+        "review_proposed_by": desk.REVIEWER,
+        "review_proposed_at": AT,
+        "review_outcome": "REJECTED",
+        "review_proposed_text": "查证属实",
+    }
+    ways["REVIEW_REQUESTED"] = [*ways["REJECTED"], ("REVIEW_REQUESTED", asked)]
+    ways["REVIEW_PROPOSED"] = [*ways["REVIEW_REQUESTED"], ("REVIEW_PROPOSED", again)]
     for end in ("REVIEW_UPHELD", "REVIEW_REJECTED"):
-        ways[end] = [*ways["REVIEW_REQUESTED"], (end, {"reviewed_by": desk.OTHER, "reviewed_at": AT})]
+        ways[end] = [*ways["REVIEW_PROPOSED"], (end, {"reviewed_by": desk.OTHER, "reviewed_at": AT})]
     for target, values in ways[state]:
         Objection.objects.filter(pk=row.pk).update(state=target, **values)
     row.refresh_from_db()
@@ -279,17 +285,26 @@ def _decided_as(outcome: str) -> Callable[[Objection], Objection]:
     return act
 
 
+def _reviewed_as(outcome: str) -> Callable[[Objection], Objection]:
+    def act(row: Objection) -> Objection:
+        remedy = "RECORD_ONLY" if outcome == "UPHELD" else ""
+        Objection.objects.filter(pk=row.pk).update(review_outcome=outcome, review_remedy=remedy)
+        return decide_review(row, text="同意", by=THIRD, at=AT)
+
+    return act
+
+
 ACTS: dict[str, Callable[[Objection], Objection]] = {
     "propose": lambda row: propose_outcome(row, outcome="REJECTED", text="查无实据", by=REVIEWER, at=AT),
     "return": lambda row: return_objection(row, text="再核实", by=APPROVER, at=AT),
     "uphold": _decided_as("UPHELD"),
     "reject": _decided_as("REJECTED"),
-    "withdraw": lambda row: withdraw_objection(row, text="自愿撤回", by=CLERK, at=AT),
+    "withdraw": lambda row: withdraw_objection(row, text="自愿撤回", uploads=[upload()], by=CLERK, at=AT),
     "request_review": lambda row: request_review(row, statement="不服", by=CLERK, at=AT),
-    "uphold_review": lambda row: decide_review(
-        row, upheld=True, remedy="RECORD_ONLY", text="应予采纳", by=THIRD, at=AT
-    ),
-    "reject_review": lambda row: decide_review(row, upheld=False, text="维持", by=THIRD, at=AT),
+    "propose_review": lambda row: propose_review(row, outcome="REJECTED", text="维持", by=REVIEWER, at=AT),
+    "return_review": lambda row: return_review(row, text="再核实", by=OTHER, at=AT),
+    "uphold_review": _reviewed_as("UPHELD"),
+    "reject_review": _reviewed_as("REJECTED"),
 }
 
 
@@ -385,8 +400,7 @@ class TestDeciding:
     def test_an_open_adjustment_comes_first(self) -> None:
         rating = rating_in("PUBLIC_NOTICE")
         row, fact = proposed(rating), penalty(rating)
-        convict(rating.pharmacy, occurred_on=date(2025, 11, 1), decided_on=date(2025, 12, 1))
-        propose_correction(rating, text="补录处罚", clause="第十条", by=OTHER, at=AT)
+        desk.adjustment(rating.run.life, rating, proposed_by=desk.OTHER)
         with pytest.raises(Refused, match=r"待审批的等级调整.*审批丁 提出.*再作本决定"):
             decide_objection(row, text="同意", by=APPROVER, at=AT)
         row.refresh_from_db()

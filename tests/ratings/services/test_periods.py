@@ -287,6 +287,7 @@ def _later_out(period: RatingPeriod) -> None:
         ("finalise", "PUBLIC_NOTICE", _objection("REVIEW_REQUESTED"), REVIEWER, "有 1 件异议未办结"),
         ("finalise", "PUBLIC_NOTICE", _proposal, REVIEWER, "有 1 件等级调整待审批"),
         ("publish", "FINAL", _nothing, REVIEWER, "审定由您（审核乙）办理"),
+        ("publish", "FINAL", _objection("OPEN"), APPROVER, "有 1 件异议未办结"),
         ("publish", "FINAL", _later_out, APPROVER, "更晚的2026年上半年（全市）已发布"),
         ("abandon", "PUBLIC_NOTICE", _objection("OPEN"), APPROVER, "有 1 件异议未办结"),
         ("abandon", "UNDER_REVIEW", _proposal, APPROVER, "有 1 件等级调整待审批"),

@@ -11,7 +11,7 @@ from ratings.models import CreditRepair, Objection
 from ratings.rules import moves
 
 #: What can be done without moving the matter on.
-BESIDE = {"增列所涉事实", "延长期限", "补充证据材料", "登记答复"}
+BESIDE = {"增列所涉事实", "延长期限", "补充证据材料", "登记答复", "登记送达"}
 STATES = [
     (model, table, state)
     for model, table, states in (
@@ -22,15 +22,18 @@ STATES = [
 ]
 
 
+def _row(model: type, state: str, outcome: str) -> Any:
+    more = {"review_outcome": outcome} if model is Objection else {}
+    return model(state=state, proposed_outcome=outcome, decided_at=timezone.now(), **more)
+
+
 @pytest.mark.parametrize(("model", "table", "state"), STATES)
 def test_acts_are_the_moves_of_the_table(model: type, table: tuple[moves.Move, ...], state: str) -> None:
     admin: Any = site._registry[model]
     offered = {
         (act.title, act.permission)
         for outcome in ("UPHELD", "GRANTED", "REJECTED")
-        for act in admin.acts_of(
-            HttpRequest(), model(state=state, proposed_outcome=outcome, decided_at=timezone.now())
-        )
+        for act in admin.acts_of(HttpRequest(), _row(model, state, outcome))
         if act.title not in BESIDE
     }
     assert offered == {(move.title, move.permission) for move in moves.moves_from(table, state)}

@@ -1,8 +1,9 @@
 """Objections in the admin: taken in, handled, decided, reviewed; contacts stay hidden until asked for."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from django.utils import timezone
 
 from ratings.models import AuditEvent, Objection
 from ratings.services.audit import Actor
@@ -80,14 +81,39 @@ def test_what_was_typed_stays(desk: Desk) -> None:
     assert not Objection.objects.exists()
 
 
-@pytest.mark.parametrize(("state", "told"), [("UNDER_REVIEW", "尚未公示"), ("FINAL", "不再受理")])
-def test_out_of_time_says_why(desk: Desk, state: str, told: str) -> None:
-    desk.to(state)
+def test_out_of_time_says_why(desk: Desk) -> None:
+    desk.to("UNDER_REVIEW")
     page = text_of(desk["clerk"], url("objection", "statement", desk.rating().pk))
-    assert told in page
+    assert "尚未公示" in page
     assert "<textarea" not in page
     receive(desk)
     assert not Objection.objects.exists()
+
+
+def test_a_paper_of_the_last_day_can_still_be_entered(desk: Desk) -> None:
+    last = desk.to("FINAL").notice_until
+    assert last
+    page = text_of(desk["clerk"], url("objection", "statement", desk.rating().pk))
+    assert "不再受理" in page
+    assert "已递交书面异议的，请填写递交日期" in page
+    assert "不再受理" in receive(desk)
+    assert "加盖收件章" in receive(desk, handed_in_on=last)
+    page = receive(desk, handed_in_on=last, files=[upload()])
+    row = Objection.objects.get()
+    assert (row.handed_in_on, row.against) == (last, "NOTICE")
+    assert f"{last.year}年{last.month}月{last.day}日递交，" in text_of(desk["clerk"], LIST)
+    assert "有 1 件异议未办结" in text_of(desk["approver"], page_of(desk.period))
+
+
+def test_service_is_recorded_once(desk: Desk) -> None:
+    row = taken_in(desk)
+    said(desk["reviewer"], act(row, "propose"), {"outcome": "REJECTED|", "text": "属实"})
+    said(desk["approver"], act(row, "decide"), {"text": "不成立"})
+    today = timezone.localdate()
+    assert "至今天之间" in said(desk["clerk"], act(row, "serve"), {"served_on": today + timedelta(days=1)})
+    page = said(desk["clerk"], act(row, "serve"), {"served_on": today})
+    assert "登记送达：" in page
+    assert desk["clerk"].get(act(row, "serve")).status_code == 404
 
 
 @pytest.mark.parametrize("who", ["reviewer", "approver", "inspector"])
@@ -113,8 +139,13 @@ WHO = {
         "extend": {"reviewer"},
         "withdraw": {"clerk"},
     },
-    "REJECTED": {"request_review": {"clerk"}},
-    "REVIEW_REQUESTED": {"uphold_review": {"approver2"}, "reject_review": {"approver2"}},
+    "REJECTED": {"request_review": {"clerk"}, "serve": {"clerk"}},
+    "REVIEW_REQUESTED": {
+        "propose_review": {"reviewer"},
+        "extend": {"reviewer"},
+        "evidence": {"clerk", "reviewer"},
+    },
+    "REVIEW_PROPOSED": {"decide_review": {"approver"}, "return_review": {"approver"}},
 }
 
 
@@ -127,6 +158,8 @@ def test_each_act_is_for_its_role(desk: Desk, state: str) -> None:
     }
     way["REJECTED"] = (*way["PROPOSED"], ("approver", "decide", {"text": "不成立"}))
     way["REVIEW_REQUESTED"] = (*way["REJECTED"], ("clerk", "request_review", {"text": "不服"}))
+    again = ("reviewer2", "propose_review", {"outcome": "REJECTED|", "text": "属实"})
+    way["REVIEW_PROPOSED"] = (*way["REVIEW_REQUESTED"], again)
     for who, name, form in way[state]:
         said(desk[who], act(row, name), form)
     row.refresh_from_db()
@@ -166,10 +199,28 @@ def test_nobody_decides_what_they_proposed(desk: Desk) -> None:
     assert "处理意见是您提出的" in said(desk["approver"], act(row, "decide"), {"text": "x"})
     said(desk["approver2"], act(row, "decide"), {"text": "不成立"})
     said(desk["clerk"], act(row, "request_review"), {"text": "不服"})
+    said(desk["reviewer"], act(row, "propose_review"), {"outcome": "REJECTED|", "text": "属实"})
     for who in ("approver", "approver2"):
-        assert "复核须由另一人办理" in said(desk[who], act(row, "reject_review"), {"text": "x"})
+        assert "复核须由另一人决定" in said(desk[who], act(row, "decide_review"), {"text": "x"})
     row.refresh_from_db()
-    assert row.state == "REVIEW_REQUESTED"
+    assert row.state == "REVIEW_PROPOSED"
+
+
+def test_a_review_by_its_pages(desk: Desk) -> None:
+    row = taken_in(desk)
+    said(desk["reviewer"], act(row, "propose"), {"outcome": "REJECTED|", "text": "属实"})
+    said(desk["approver"], act(row, "decide"), {"text": "不成立"})
+    said(desk["clerk"], act(row, "request_review"), {"text": "撤销决定书已送达"})
+    said(desk["reviewer2"], act(row, "propose_review"), {"outcome": "UPHELD|VOID_FACTS", "text": "撤销属实"})
+    said(desk["approver2"], act(row, "return_review"), {"text": "请附撤销决定书"})
+    assert "请附撤销决定书" in text_of(desk["reviewer"], page_of(row))
+    said(desk["reviewer2"], act(row, "propose_review"), {"outcome": "UPHELD|VOID_FACTS", "text": "已附原件"})
+    assert "已附原件" in text_of(desk["approver2"], act(row, "decide_review"))
+    page = said(desk["approver2"], act(row, "decide_review"), {"text": "予以采纳"})
+    row.refresh_from_db()
+    assert (row.state, desk.violation.is_live) == ("REVIEW_UPHELD", False)
+    for word in ("提出复核意见：成立：作废所列事实并复评", "已附原件", "予以采纳", "等级调整 #"):
+        assert word in page
 
 
 def test_the_contact_is_shown_on_demand_and_on_record(desk: Desk) -> None:
@@ -197,7 +248,8 @@ def test_the_list_goes_by_the_clock(desk: Desk) -> None:
     page = text_of(desk["reviewer"], LIST)
     assert "已逾期" in page
     assert desk["reviewer"].get(LIST, {"due": "overdue"}).context["cl"].result_count == 1
-    said(desk["clerk"], act(row, "withdraw"), {"text": "药店来函撤回"})
+    assert "请选择文件" in said(desk["clerk"], act(row, "withdraw"), {"text": "药店来函撤回"})
+    said(desk["clerk"], act(row, "withdraw"), {"text": "药店来函撤回", "files": [upload()]})
     assert desk["reviewer"].get(LIST, {"due": "overdue"}).context["cl"].result_count == 0
     assert desk["reviewer"].get(LIST, {"due": "open"}).context["cl"].result_count == 0
     assert "药店来函撤回" in text_of(desk["reviewer"], page_of(row))
