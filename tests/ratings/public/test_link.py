@@ -14,13 +14,14 @@ from django.utils import timezone
 from ratings.models import AuditEvent, NoticeLink, Objection, Rating, RatingPeriod
 from ratings.services.adjustments import decide_adjustment, propose_adjustment
 from ratings.services.links import issue_link, token_hash
-from ratings.services.objection_reviews import review_until
-from ratings.services.objections import decide_objection, propose_outcome, withdraw_objection
+from ratings.services.objection_reviews import decide_review, propose_review, request_review, review_until
+from ratings.services.objections import decide_objection, propose_outcome, record_service, withdraw_objection
 from ratings.services.steps import shown_day
 from tests.ratings.services.regrading import (
     APPROVER,
     CLERK,
     GOOD,
+    OTHER,
     PENALISED,
     REVIEWER,
     city_in,
@@ -322,6 +323,17 @@ class TestObjection:
         assert "决定意见：事实清楚，不予采纳" in text
         assert f"可在 {shown_day(review_until(row))}（含当日）前到医保经办窗口申请复核" in text
         assert "自送达之日起；未登记送达的，自决定之日起算" in text
+        row = record_service(row, served_on=timezone.localdate(), by=CLERK)
+        row = request_review(row, statement="有新证据", by=CLERK)
+        row = propose_review(row, outcome="REJECTED", text="拟维持原决定", by=REVIEWER)
+        text = text_of(client.get(address))
+        assert f"{shown_day(timezone.localdate())}送达" in text
+        assert "：复核中" in text
+        assert "拟维持原决定" not in text
+        decide_review(row, text="予以维持", by=OTHER)
+        text = text_of(client.get(address))
+        assert "复核，理由：拟维持原决定" in text
+        assert "复核决定：予以维持" in text
         assert rating.pharmacy.name in text
 
     @pytest.mark.parametrize(
