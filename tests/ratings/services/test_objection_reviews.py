@@ -4,7 +4,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from ratings.models import Adjustment, AuditEvent, Objection, PublishedGrade
 from ratings.services.audit import Actor
@@ -122,6 +123,15 @@ class TestReview:
         row = opinion(under_review())
         with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
             Objection.objects.filter(pk=row.pk).update(reviewed_by=person, reviewed_at=AT)
+
+    def test_the_period_is_held_first(self) -> None:
+        """As settling does, or a review could slip in while the period is counted as settled."""
+        row = rejected(rating_in("PUBLISHED"))
+        with CaptureQueriesContext(connection) as queries:
+            request_review(row, statement="不服", by=CLERK, at=AT)
+        locks = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+        assert 'FROM "ratings_ratingperiod"' in locks[0]
+        assert any('FROM "ratings_objection"' in lock for lock in locks[1:])
 
     def test_not_beside_a_new_objection(self) -> None:
         rating = rating_in("PUBLISHED")
