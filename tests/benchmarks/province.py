@@ -87,6 +87,9 @@ def build(size: int, folder: str) -> dict[str, Any]:
         run = start_run(period, scheme, cutoff=_ago(began + 1), by=_reviewer)
         at = _ago(began)
         lives.append(move(open_period(run, by=_reviewer, at=at), "review", by=_reviewer, at=at))
+        # Shops that ended since lose their grade, or the notice could not begin.
+        for proposal in find_interim(by=_reviewer, at=at):
+            decide_adjustment(proposal, approve=True, text="核对属实", by=_approver, at=at)
         act(lives[-1], began, used)
     _since(lives[2], used)
     AuditEvent.objects.bulk_create(
@@ -140,7 +143,11 @@ def _cast(life: RatingPeriod, used: set[int], grade: int, violations: bool = Tru
         voided_at=None, decided_on__range=(add_months(last, -24), last), recorded_at__lte=life.run.cutoff
     ).values("pharmacy")
     found = Rating.objects.filter(
-        run=life.run, grade=grade, grade_before_caps=grade, pharmacy__predecessor=None
+        run=life.run,
+        grade=grade,
+        grade_before_caps=grade,
+        pharmacy__predecessor=None,
+        pharmacy__designated_until=None,
     )
     found = found.filter(pharmacy__in=blamed) if violations else found.exclude(pharmacy__in=blamed)
     for key, pharmacy in found.order_by("pharmacy_id").values_list("pk", "pharmacy_id"):
