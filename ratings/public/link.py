@@ -64,7 +64,8 @@ _CLOSED: Final = {
     ),
     "expired": (
         "此链接已经失效",
-        "告知链接只在公示期内有效。公示结束后，等级将正式发布；对已发布的等级，仍可提出异议。",
+        "告知链接只在公示期内有效。公示结束后，等级将正式发布；对已发布的等级，仍可到医保经办机构提出异议。"
+        "已通过链接提出异议的，处理决定将按您留下的联系方式告知。",
     ),
     "revoked": ("此链接已被取代", "已为您的药店签发了新的链接，请使用最近收到的那一个。"),
 }
@@ -126,6 +127,9 @@ def objection(request: HttpRequest, token: str) -> HttpResponse:
     try:
         if len(uploads) > MAX_FILES:
             raise Refused(f"最多上传 {MAX_FILES} 个文件，请合并后再传。")
+        if not typed.contact.strip():
+            # The link ends with the notice, and the answer may come after it.
+            raise Refused("请填写联系人和电话，用于把处理决定告知您。")
         receive_objection(
             link.rating,
             ground=typed.ground,

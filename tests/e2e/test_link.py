@@ -39,6 +39,7 @@ def test_open_and_object(address: str, phone: BrowserContext, browser: Browser, 
 
     page.get_by_label("事实有误").check()
     page.get_by_label("异议内容").fill("处罚决定已经撤销，见附件。")
+    page.get_by_label("联系人和电话").fill("店长 13800000000")
     page.get_by_label("证明材料").set_input_files(tmp_path / "木马.pdf")
     page.get_by_role("button", name="提交异议").click()
     expect(page.get_by_role("alert")).to_contain_text("不是 PDF、JPEG 或 PNG")

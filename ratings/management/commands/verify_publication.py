@@ -17,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("number", type=int, nargs="?", help="只核验这一发布的各行；不写即核验全部发布和操作记录链")
+        what.add_argument(
+            "number", type=int, nargs="?", help="只核验这一发布的各行；不写即核验全部发布和操作记录链"
+        )
         what.add_argument("--file", type=Path, help="核验一份发布文件，并与库中的同号发布比较")
         parser.add_argument(
             "--anchor",

@@ -346,6 +346,7 @@ class TestObjection:
                 {"files": [upload(f"{number}.pdf", PDF + b"\n" * number) for number in range(6)]},
                 "最多上传 5 个",
             ),
+            ({"contact": " "}, "请填写联系人和电话"),
             ({"facts": ["violations-999999"]}, "所选的记录有误"),
             ({"facts": ["payments-1"]}, "所选的记录有误"),
             ({"facts": ["violations-²"]}, "所选的记录有误"),
@@ -359,7 +360,7 @@ class TestObjection:
         assert response.status_code == 422
         assert told in text_of(response)
         page = response.content.decode()
-        assert "店长 13800000000" in page
+        assert values.get("contact", "店长 13800000000") in page
         if "statement" not in values:
             assert "&lt;b&gt;有误&lt;/b&gt;</textarea>" in page
         if values.get("ground") is None:
