@@ -30,6 +30,7 @@ from ratings.rules.exact import decimal_text
 from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES
 from ratings.rules.periods import Period
+from ratings.rules.vocabulary import GRAVITIES
 from ratings.services.audit import client_address
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating, explain_rerating
@@ -37,6 +38,7 @@ from ratings.services.links import LinkClosed, check_browser, find_link, new_sec
 from ratings.services.objection_reviews import REVIEW_TERM, review_until
 from ratings.services.objections import check_objection, receive_objection
 from ratings.services.redress import lineage
+from ratings.services.repairs import WAITS
 from ratings.services.schemes import parsed
 from ratings.services.standing import Standing, standing
 from ratings.services.steps import shown_day
@@ -308,7 +310,21 @@ def _rights(period: RatingPeriod, today: date) -> list[tuple[str, str, str]]:
             f"等级正式发布后，认为侵犯合法权益的，可以自知道之日起 {appeal.length_text}内依法申请行政复议。",
             appeal.source,
         ),
+        ("信用修复", _repair(today), term("repair_wait_serious", today).source),
     ]
+
+
+def _repair(today: date) -> str:
+    """The way to a better grade where the facts are right."""
+    waits = {gravity: term(name, today) for gravity, name in WAITS.items()}
+    after = "；".join(
+        f"情节{GRAVITIES[gravity].label}的，{f'满 {wait.length_text}后' if wait.length else '随时'}"
+        for gravity, wait in waits.items()
+    )
+    return (
+        f"记录属实的，整改到位并作出信用承诺后，可以到窗口申请信用修复（自处理决定之日起，{after}可以申请）。"
+        "准予修复的，该记录自决定之日起不再计入评价，等级随即重新评定。"
+    )
 
 
 def _told(row: Objection) -> dict[str, Any]:

@@ -239,6 +239,7 @@ class TestResult:
             "5 个工作日内答复",
             "《浙江省公共信用信息管理条例》第三十一条",
             "陈述申辩不会使评价变得更重",
+            "情节严重的，满 12 个月后可以申请",
         ):
             assert part in text
         assert "C" in text
