@@ -5,6 +5,7 @@ second and last page, each filter, each order, searches), forms, one row in each
 steps that it allows. Only pages that answer 200 to GET count; files to download are left out.
 """
 
+import logging
 import tempfile
 import time
 from collections import defaultdict
@@ -121,6 +122,8 @@ class Visitor:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        # Pages that a visitor may not see are asked for on purpose; their refusals are no news.
+        logging.getLogger("django.request").setLevel(logging.CRITICAL)
         self.client = Client(raise_request_exception=False, HTTP_HOST="localhost")
         self.request: HttpRequest = RequestFactory().get("/", HTTP_HOST="localhost")
         self.request.user = User.objects.get(username=name) if name else AnonymousUser()
