@@ -176,18 +176,23 @@ class NoticeLinkAdmin(SearchedByPharmacy, ReadOnlyAdmin):
             visible(request, RatingPeriod.objects.select_related("district")), pk=period_id
         )
         district = get_object_or_404(visible(request, District.objects.all()), pk=code)
-        faults: list[str] = []
-        if request.method == "POST":
+        live = NoticeLink.objects.filter(
+            rating__run=period.run_id, rating__district=district, revoked_at=None
+        )
+        known, faults = live.count(), list[str]()
+        if request.method == "POST" and request.POST.get("known") != str(known):
+            # The file leaves the page as it was: pressed once more, the links just sent would be dead.
+            faults = [
+                f"打开本页以后已有链接签发，现有效 {known:,} 个；再次签发会使它们全部失效。确要重新签发的，请再按一次。"
+            ]
+        elif request.method == "POST":
             try:
                 issued = links.issue_links(period, district, by=Actor.of(request))
             except (Refused, ValidationError) as refused:
                 faults = refusal_texts(request, refused)
             else:
                 return _file(request, issued, f"告知链接-{period.period}-{district.name}.csv")
-        live = NoticeLink.objects.filter(
-            rating__run=period.run_id, rating__district=district, revoked_at=None
-        )
-        known, opened = live.count(), live.filter(opened_at__isnull=False).count()
+        opened = live.filter(opened_at__isnull=False).count()
         return self.page(
             request,
             "ratings/admin/desk/confirm.html",
@@ -201,6 +206,7 @@ class NoticeLinkAdmin(SearchedByPharmacy, ReadOnlyAdmin):
                 ("现有效的链接", f"{known:,} 个，其中已打开 {opened:,} 个"),
             ],
             faults=faults,
+            known=str(known),
             button="重新签发并导出" if known else "签发并导出",
             back=show.change_url(period),
         )

@@ -60,7 +60,8 @@ def test_only_under_notice(desk: Desk, state: str) -> None:
         url("noticelink", "issue", desk.rating().pk),
         url("noticelink", "district", period.pk, HERE),
     ):
-        assert "只有公示中的评价结果才签发告知链接" in desk["clerk"].post(address).content.decode()
+        answer = desk["clerk"].post(address, {"known": "0"})
+        assert "只有公示中的评价结果才签发告知链接" in answer.content.decode()
     assert not NoticeLink.objects.exists()
 
 
@@ -70,7 +71,12 @@ def test_a_district_as_a_file(desk: Desk, client: Client) -> None:
     address = url("noticelink", "district", period.pk, HERE)
     assert address in text_of(desk["clerk"], page_of(period))
     old = issue(desk)
-    answer = desk["clerk"].post(address)
+    # A page that was open while links went out: pressing its button would kill them.
+    late = desk["clerk"].post(address, {"known": "0"}).content.decode()
+    assert "现有效 1 个；再次签发会使它们全部失效" in late
+    assert 'name="known" value="1"' in late
+    assert client.get(old).status_code == 200
+    answer = desk["clerk"].post(address, {"known": "1"})
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     head, *rows = csv.reader(io.StringIO(text))
     assert head == ["定点编码", "药店", "告知链接"]
