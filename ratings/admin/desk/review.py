@@ -192,7 +192,13 @@ class ReviewItemAdmin(SearchedByPharmacy, DeskAdmin):
 
     @action(description="确认所选", permissions=["review"])
     def confirm_chosen(self, request: HttpRequest, queryset: QuerySet) -> None:
-        """Confirm the ticked items as they are. Who may: those who review."""
+        """Confirm the ticked items of this page as they are. Who may: those who review.
+
+        Not those of other pages, which nobody has seen: they stand on this list to be looked at.
+        """
+        if request.POST.get("select_across") == "1":
+            messages.error(request, "没有确认：这些结果须逐页看过，只能确认本页所选的，不能一次确认所有页。")
+            return
         try:
             done = review.confirm_items(queryset.values_list("pk", flat=True), by=Actor.of(request))
         except (Refused, ValidationError) as refused:

@@ -75,6 +75,16 @@ def test_only_reviewers_confirm(desk: Desk, who: str) -> None:
     assert "由审核员办理" in text_of(desk[who], page_of(item))
 
 
+def test_nobody_confirms_pages_unseen(desk: Desk) -> None:
+    period = under_review(desk)
+    item = period.items.first()
+    assert item is not None
+    form = {"action": "confirm_chosen", "_selected_action": [item.pk], "select_across": "1"}
+    answer = desk["reviewer"].post(LIST, form, follow=True)
+    assert "不能一次确认所有页" in answer.content.decode()
+    assert not ReviewItem.objects.filter(confirmed_at__isnull=False).exists()
+
+
 def test_the_page_compares_and_confirms(desk: Desk) -> None:
     period = under_review(desk)
     item = period.items.get(rating=desk.rating())
