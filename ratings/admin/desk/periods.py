@@ -129,12 +129,23 @@ class RatingPeriodAdmin(DeskAdmin):
         ]
 
     def summary(self, row: RatingPeriod) -> list[tuple[str, Any]]:
-        return [
+        """What stands beside a move that cannot be taken back: how many grades, and until when."""
+        grades = "　".join(f"{name} {count:,}" for name, count in row.run.grade_counts.items())
+        adjusted = row.adjustments.filter(state=Adjustment.State.APPROVED).count()
+        known = [
             ("评价周期", show.period_label(row.period)),
             ("范围", self.scope(row)),
             ("状态", state_badge(row)),
             ("评价批次", self.run_name(row)),
+            ("计算的等级", f"{grades}　不予评级 {row.run.pharmacies - row.run.rated:,}"),
+            ("已批准的调整", f"{adjusted:,} 件"),
         ]
+        if row.state == "UNDER_REVIEW":
+            notice = periods.notice_dates(timezone.now())
+            remark = "" if notice["calendar_known"] else "（放假安排尚未公布，按周一至周五推算）"
+            until = f"{show.day(notice['notice_from'])}至{show.day(notice['notice_until'])}{remark}"
+            known.append(("今天开始的公示期", until))
+        return known
 
     def open_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Begin the procedure for a finished run. Who may: those who review, and see all of the run."""

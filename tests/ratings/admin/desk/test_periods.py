@@ -66,6 +66,9 @@ def test_the_whole_life_by_its_pages(desk: Desk) -> None:
     assert f"已确认 {len(items)} 件" in said(desk["reviewer"], url("reviewitem", "changelist"), form)
     for code in (HERE, THERE):
         said(desk["reviewer"], url("ratingperiod", "rest", period.pk, code))
+    before = text_of(desk["approver"], act(period, "give_notice"))
+    assert "今天开始的公示期" in before
+    assert f"不予评级 {desk.run.pharmacies - desk.run.rated}" in before
     assert "已办理：开始公示。" in said(desk["approver"], act(period, "give_notice"))
     assert "暂不能审定" in text_of(desk["reviewer"], page_of(period))
     past = timezone.localdate() - timedelta(days=1)
