@@ -194,6 +194,7 @@ def confirm_everything(stage: Stage) -> None:
     reviewer = stage.reviewer
     reviewer.menu("评价周期")
     reviewer.open_row("审核中")
+    expect(reviewer.page.get_by_role("link", name="其余全部确认").first).to_be_visible()
     while reviewer.page.get_by_role("link", name="其余全部确认").count():
         reviewer.link("其余全部确认")
         reviewer.press("其余全部确认")
@@ -286,8 +287,9 @@ def decide_objections(stage: Stage) -> None:
             reviewer.sees("王店长 13800000000", "本次查看已记入操作记录。")
             reviewer.look("异议-联系方式")
         reviewer.begin("提出处理意见")
-        options = reviewer.page.get_by_label("处理意见").locator("option").all_inner_texts()
-        wanted = next(text for text in options if text.startswith(outcome))
+        options = reviewer.page.get_by_label("处理意见").locator("option")
+        expect(options.first).to_be_attached()  # a list of texts does not wait for the page
+        wanted = next(text for text in options.all_inner_texts() if text.startswith(outcome))
         reviewer.choose("处理意见", wanted)
         reviewer.fill("理由", words)
         reviewer.press("提出处理意见")
