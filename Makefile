@@ -68,7 +68,7 @@ bench: $(VENV)/.test ## measure speed and memory (BENCH_ARGS=...)
 # The locks name no package index, so that they hold for every mirror. What they pin already
 # stays; `make lock UPGRADE=--upgrade` takes the newest versions.
 LOCK = .run/lock/bin/uv pip compile pyproject.toml $(UPGRADE) --quiet --universal --generate-hashes \
-	--no-emit-index-url --python-version 3.11 --no-header
+	--no-emit-index-url --no-strip-extras --python-version 3.11 --no-header
 lock: $(VENV)/.made ## pin and hash all packages anew from pyproject.toml
 	$(PY) -m venv --clear .run/lock
 	.run/lock/bin/python -m pip install --quiet --disable-pip-version-check uv || $(NO_INSTALL)

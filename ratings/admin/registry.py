@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from creditsys.geo import to_wgs84
 from ratings.admin import show
 from ratings.admin.base import ScopedAdmin
 from ratings.admin.exports import ExportAdmin
@@ -18,7 +19,6 @@ from ratings.admin.filters import ChainFilter, DistrictFilter
 from ratings.admin.pharmacy_page import pharmacy_page
 from ratings.admin.scope import districts_of, sees_whole_city
 from ratings.admin.search import looks_like_code
-from ratings.geo import to_wgs84
 from ratings.models import District, Enterprise, Pharmacy
 from ratings.services.audit import Actor
 from ratings.services.facts import save_registry

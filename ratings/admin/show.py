@@ -14,8 +14,8 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from ratings.marks import grade_badge as grade_badge
-from ratings.marks import grade_colour as grade_colour
+from creditsys.marks import grade_badge as grade_badge
+from creditsys.marks import grade_colour as grade_colour
 from ratings.rules.exact import decimal_text
 from ratings.rules.periods import Period
 

@@ -12,9 +12,9 @@ from django_otp import login as remember_device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from creditsys.qr import qr_svg
 from ratings.admin.on_record import refuse
 from ratings.admin.pages import admin_page
-from ratings.admin.qr import qr_svg
 from ratings.services import two_factor
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused

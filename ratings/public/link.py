@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from ratings.marks import grade_badge
+from creditsys.marks import grade_badge
 from ratings.models import Adjustment, Complaint, NoticeLink, Objection, Pharmacy, RatingPeriod, Violation
 from ratings.rules.exact import decimal_text
 from ratings.rules.explanation import Explanation

@@ -20,7 +20,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from ratings.marks import grade_badge
+from creditsys.marks import grade_badge
 from ratings.models import District, PeriodMove, Rating, RatingPeriod
 from ratings.rules.periods import Period
 from ratings.rules.scheme import Scheme

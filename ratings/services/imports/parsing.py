@@ -11,7 +11,8 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from unicodedata import normalize
 
-from ratings import codes, geo
+from creditsys import geo
+from ratings import codes
 from ratings.rules.periods import Period
 from ratings.rules.vocabulary import Vocabulary
 from ratings.services.imports.errors import BadValue

@@ -7,7 +7,7 @@ Rules are for the database, which knows what the columns that the file lacks wil
 
 from collections.abc import Iterator
 
-from ratings import geo
+from creditsys import geo
 from ratings.services.imports.columns import Row, Rule
 
 Found = Iterator[tuple[str, str, str]]

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from ratings.geo import wgs84_to_gcj02
+from creditsys.geo import wgs84_to_gcj02
 from ratings.models import AuditEvent, District, Enterprise, Pharmacy
 from tests import factories
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from ratings import geo
+from creditsys import geo
 from ratings.models import AuditEvent, FundPayment, ImportBatch, Pharmacy
 from tests import factories
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ratings import geo
+from creditsys import geo
 from ratings.models import District, Enterprise, Pharmacy, PharmacyVersion
 from ratings.services.imports import ImportStopped, RowsRefused
 from tests import factories

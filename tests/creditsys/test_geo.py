@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings import geo
+from creditsys import geo
 
 LATITUDES = st.floats(18.0, 53.5)
 LONGITUDES = st.floats(73.6, 135.0)
