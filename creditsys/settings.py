@@ -84,8 +84,17 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django.contrib.postgres",
+    "drf_spectacular",
     "ratings",
+    "applications",
 ]
+
+# The applications in use, by dotted path (README: Add an application).
+APPLICATIONS = [
+    "applications.pharmacy_lookup.application.PharmacyLookup",
+]
+INSTALLED_APPS += [path.rsplit(".", 2)[0] for path in APPLICATIONS]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -233,6 +242,20 @@ CELERY_BEAT_SCHEDULE = {
 # A run of a national set takes minutes; a task is given back only after this time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 
+CELERY_BEAT_SCHEDULE["bring the places that residents find up to date"] = {
+    "task": "pharmacy_lookup.refresh",
+    "schedule": crontab(hour=0, minute=10),
+}
+
+# Counts of requests. Without Redis each process counts for itself.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+# How many requests an address may send to the public API in a minute.
+API_REQUESTS_A_MINUTE = positive("API_REQUESTS_A_MINUTE", 120)
+
 REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -250,6 +273,24 @@ NOTICE_WORKING_DAYS = env.int("NOTICE_WORKING_DAYS", default=5)
 if not 1 <= NOTICE_WORKING_DAYS <= 60:
     raise ImproperlyConfigured(f"NOTICE_WORKING_DAYS is {NOTICE_WORKING_DAYS}: use 1 to 60.")
 TERMS_FILE = Path(env.str("TERMS_FILE", default=str(BASE_DIR / "ratings" / "rules" / "terms.toml")))
+# Where residents report what a pharmacy did, as its page says it.
+COMPLAINT_CONTACT = env.str("COMPLAINT_CONTACT", default="全国医疗保障服务热线 12393")
+# The site's own address, for QR codes and open data: https://credit.example.org. Empty: as it was asked for.
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+
+# A map behind the pins, none by default: the address of its tiles, {z}/{x}/{y}, and the datum they are drawn in
+# (wgs84 or cgcs2000 for Tianditu, gcj02 for Amap). It is the only thing that pages ask another server for.
+MAP_TILES = env.str("MAP_TILES", default="")
+MAP_TILES_DATUM = env.str("MAP_TILES_DATUM", default="wgs84")
+MAP_TILES_CREDIT = env.str("MAP_TILES_CREDIT", default="")
+if MAP_TILES_DATUM not in {"wgs84", "cgcs2000", "gcj02"}:
+    raise ImproperlyConfigured(f"MAP_TILES_DATUM is {MAP_TILES_DATUM!r}: use wgs84, cgcs2000 or gcj02.")
+_tiles = re.match(r"https://[^/\s;,'\"]+", MAP_TILES)
+if MAP_TILES and not _tiles:
+    raise ImproperlyConfigured("MAP_TILES is no https address: https://example.org/{z}/{x}/{y}.png")
+#: allowed by the pages' content security policy
+MAP_TILES_ORIGIN = _tiles[0] if _tiles else ""
+
 # Where objections are taken in, as the public notice says it: office, address, telephone.
 OBJECTION_CONTACT = env.str("OBJECTION_CONTACT", default="")
 

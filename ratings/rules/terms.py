@@ -4,6 +4,7 @@ The file that is shipped is ``terms.toml``; an installation may name another. En
 reckoned by the caller, who knows the calendar.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ TERMS: Final = {
     "repair_wait_minor": "申请修复的最短期限（轻微）",
     "repair_wait_general": "申请修复的最短期限（一般）",
     "repair_wait_serious": "申请修复的最短期限（严重）",
+    "penalty_shown_minor": "公开行政处罚的期限（轻微）",
+    "penalty_shown_general": "公开行政处罚的期限（一般）",
+    "penalty_shown_serious": "公开行政处罚的期限（严重）",
 }
 
 
@@ -111,6 +115,12 @@ def load_terms(path: FilePath = SHIPPED_TERMS) -> Terms:
     if problems:
         raise SchemeError(problems)
     return Terms(path.name, document.terms)
+
+
+@functools.lru_cache(maxsize=4)
+def read_terms(path: FilePath) -> Terms:
+    """:func:`load_terms`, once for each file."""
+    return load_terms(path)
 
 
 def _faults(rows: tuple[Term, ...]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

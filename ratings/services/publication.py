@@ -186,6 +186,7 @@ def _publish(
     _store(publication)
     record("发布", publication, by=by, **on_record(publication))
     transaction.on_commit(partial(published.announced.send_robust, None, number=publication.number))
+    published.tell([adjustment.rating.pharmacy.code] if adjustment else None)
     return publication
 
 

@@ -1,6 +1,5 @@
 """Legal terms as this installation keeps them: which holds on a day, and when it ends."""
 
-import functools
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from django.conf import settings
 
 from ratings.rules.periods import add_months
 from ratings.rules.problems import SchemeError
-from ratings.rules.terms import Term, Terms, load_terms
+from ratings.rules.terms import Term, Terms, read_terms
 from ratings.services.errors import Refused
 from ratings.working_days import Deadline, add_working_days
 
@@ -17,14 +16,9 @@ def terms() -> Terms:
     """The terms of ``settings.TERMS_FILE``, read once. Raises Refused when they cannot be read."""
     path = Path(settings.TERMS_FILE)
     try:
-        return _read(path)
+        return read_terms(path)
     except (SchemeError, OSError) as error:
         raise Refused(f"办理期限文件 {path.name} 无法使用，请系统管理员改正：{error}") from error
-
-
-@functools.lru_cache(maxsize=4)
-def _read(path: Path) -> Terms:
-    return load_terms(path)
 
 
 def term(term_id: str, on: date) -> Term:

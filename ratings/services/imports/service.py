@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
+from ratings import published
 from ratings.models import ImportBatch
 from ratings.services import audit
 from ratings.services.audit import Actor
@@ -17,6 +18,9 @@ from ratings.services.imports.errors import BatchNotOpen, RowsRefused
 from ratings.services.imports.job import Job, Outcome, Progress, Reading
 from ratings.services.imports.kinds import kind_named
 from ratings.services.imports.translation import database_refused
+
+#: Kinds of import that write what the public sees.
+_PUBLIC: Final = frozenset({"districts", "pharmacies", "service_status"})
 
 
 def check_import(
@@ -178,6 +182,8 @@ def _accepted(batch: ImportBatch, by: Actor) -> None:
     batch.accepted_at = timezone.now()
     batch.save()
     _record("import.accept", batch, by, f"跳过被拒收的 {batch.refused} 行" if batch.refused else "")
+    if batch.kind in _PUBLIC:
+        published.tell(None)
 
 
 def _record(action: str, batch: ImportBatch, by: Actor, reason: str = "") -> None:

@@ -1,8 +1,7 @@
-"""The one door outward: published grades, and nothing that is not published.
+"""Published grades, as the ledger has them.
 
-What stands behind this door is the ledger. A pharmacy's public grade on a day is the newest row, of
-the latest period, that had come into force by then; a row of an earlier period (an objection upheld
-late) corrects history only. Applications import nothing else of ``ratings``.
+A pharmacy's public grade on a day is the newest row, of the latest period, that had come into force
+by then; a row of an earlier period (an objection upheld late) corrects history only.
 """
 
 from collections.abc import Iterable
@@ -11,14 +10,9 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from django.db import connection
-from django.dispatch import Signal
 
 from ratings.models import Event, Publication
 from ratings.rules.moves import OPEN_OBJECTION
-
-#: Sent once for each publication, after it is committed, with ``number``. What a receiver raises is
-#: logged and changes nothing; one that missed a signal finds the rows by :func:`changes_since`.
-announced: Final = Signal()
 
 #: Why a grade was published, id and Chinese.
 EVENTS: Final = dict(Event.choices)
@@ -91,7 +85,7 @@ _LEDGER: Final = """(
 ) g"""
 _OPEN: Final = ", ".join(f"'{state}'" for state in OPEN_OBJECTION)
 #: A row ``g`` as the fields of Grade.
-_FIELDS: Final = f"""
+FIELDS: Final = f"""
     g.seq, g.publication_id, g.at, g.code, g.name, g.district, g.event, g.period, g.period_end, g.scheme,
     g.grade, g.grade_label, g.position, g.score, g.rank_district, g.rank_city, g.valid_from, g.valid_until,
     g.reason,
@@ -102,12 +96,10 @@ _FIELDS: Final = f"""
     )
 """
 #: Beside a pharmacy ``p``: its row in force on a day.
-_IN_FORCE: Final = f"""
-    CROSS JOIN LATERAL (
-        SELECT g.* FROM {_LEDGER} WHERE g.pharmacy_id = p.id AND g.valid_from <= %(on)s
-        ORDER BY g.period_end DESC, g.seq DESC LIMIT 1
-    ) g
-"""
+IN_FORCE: Final = f"""(
+    SELECT g.* FROM {_LEDGER} WHERE g.pharmacy_id = p.id AND g.valid_from <= %(on)s
+    ORDER BY g.period_end DESC, g.seq DESC LIMIT 1
+)"""
 
 
 def current(codes: Iterable[str], on: date) -> dict[str, Grade]:
@@ -117,7 +109,7 @@ def current(codes: Iterable[str], on: date) -> dict[str, Grade]:
     pharmacy whose newest row says that it has no grade is there, with the reason.
     """
     found = _grades(
-        f"""SELECT {_FIELDS} FROM ratings_pharmacy p {_IN_FORCE}
+        f"""SELECT {FIELDS} FROM ratings_pharmacy p CROSS JOIN LATERAL {IN_FORCE} g
             WHERE p.code = ANY(%(codes)s) AND (g.valid_until IS NULL OR g.valid_until > %(on)s)""",
         {"codes": list(codes), "on": on},
     )
@@ -127,7 +119,7 @@ def current(codes: Iterable[str], on: date) -> dict[str, Grade]:
 def current_page(after_code: str, limit: int, on: date, *, district: int | None = None) -> list[Grade]:
     """The next ``limit`` pharmacies by code with a public grade on a day; start with ""."""
     return _grades(
-        f"""SELECT {_FIELDS} FROM ratings_pharmacy p {_IN_FORCE}
+        f"""SELECT {FIELDS} FROM ratings_pharmacy p CROSS JOIN LATERAL {IN_FORCE} g
             WHERE p.code > %(after)s AND (g.valid_until IS NULL OR g.valid_until > %(on)s)
               AND g.position >= 0 AND (%(district)s::int IS NULL OR g.district = %(district)s)
             ORDER BY p.code LIMIT %(limit)s""",
@@ -138,7 +130,7 @@ def current_page(after_code: str, limit: int, on: date, *, district: int | None 
 def history(code: str) -> list[Grade]:
     """Every row of one pharmacy, oldest first."""
     return _grades(
-        f"""SELECT {_FIELDS} FROM ratings_pharmacy p JOIN {_LEDGER} ON g.pharmacy_id = p.id
+        f"""SELECT {FIELDS} FROM ratings_pharmacy p JOIN {_LEDGER} ON g.pharmacy_id = p.id
             WHERE p.code = %(code)s ORDER BY g.seq""",
         {"code": code},
     )
@@ -150,7 +142,7 @@ def changes_since(seq: int, limit: int) -> list[Grade]:
     Numbers have no gaps, and no row ever comes in behind one that was read.
     """
     return _grades(
-        f"SELECT {_FIELDS} FROM {_LEDGER} WHERE g.seq > %(seq)s ORDER BY g.seq LIMIT %(limit)s",
+        f"SELECT {FIELDS} FROM {_LEDGER} WHERE g.seq > %(seq)s ORDER BY g.seq LIMIT %(limit)s",
         {"seq": seq, "limit": limit},
     )
 

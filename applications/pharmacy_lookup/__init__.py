@@ -1,0 +1,1 @@
+"""Residents find the designated pharmacies near them, each with its published credit grade."""

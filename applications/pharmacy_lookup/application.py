@@ -1,0 +1,21 @@
+"""What this application is, and what it may show of a grade."""
+
+from applications.base import Application, Audience
+
+
+class PharmacyLookup(Application):
+    """Ranks stay inside: to residents a grade says how far a pharmacy can be trusted, not who is first."""
+
+    key = "pharmacy_lookup"
+    title = "药店信用查询"
+    audience = Audience.RESIDENTS
+    fields = frozenset(
+        {
+            *("seq", "event", "period", "scheme", "grade", "label", "position", "score"),
+            *("valid_from", "valid_until", "reason", "under_objection"),
+        }
+    )
+    urls = "applications.pharmacy_lookup.urls"
+
+
+APPLICATION = PharmacyLookup()

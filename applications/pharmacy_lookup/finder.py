@@ -1,0 +1,261 @@
+"""The one finder behind page and API: which pharmacies, in which order, a page at a time.
+
+A search near a point reads the box around it from the B-tree on (latitude, longitude) and keeps what lies
+within the radius on the ellipsoid (``geodesy.py``). Place and newest grade come from one row.
+
+A search without a point or a district may fit anything from none to all of half a million rows. It first
+looks at the next ``WINDOW`` pharmacies by code: what fits many fills a page there. Only what fits few is
+left for the trigram index, which is fast for few.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db import connection
+
+from applications.pharmacy_lookup.application import APPLICATION
+from applications.pharmacy_lookup.geodesy import Point, box_around, metric
+from applications.pharmacy_lookup.models import Place
+from applications.pharmacy_lookup.spelling import Word
+
+#: How many pharmacies are looked at in the order of their codes before an index is asked.
+WINDOW: Final = 3_000
+#: How far the nearest pharmacy is looked for, metres: first near by, then in the region.
+REACH: Final = (10_000, 50_000)
+#: Stands for the name of a grade in a search: pharmacies that have none today.
+NO_GRADE: Final = "none"
+
+
+class Service(StrEnum):
+    """Whether the insurance pays there today."""
+
+    IN_SERVICE = "IN_SERVICE"
+    SUSPENDED = "SUSPENDED"
+    #: designation ended, or agreement terminated
+    ENDED = "ENDED"
+    #: designated from a later day on
+    NOT_YET = "NOT_YET"
+
+
+class Ordering(StrEnum):
+    DISTANCE = "distance"
+    GRADE = "grade"
+    CODE = "code"
+
+
+#: What a search gives when it does not say otherwise: where a card can be used, now or again.
+DESIGNATED: Final = (Service.IN_SERVICE, Service.SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for. ``near`` with ``radius`` (metres), or a district, or words, or all.
+
+    DISTANCE needs ``near``, GRADE needs ``near`` or ``district``; ``after`` are the values that
+    :attr:`Page.last` had, of the same search.
+    """
+
+    near: Point | None = None
+    radius: int = 2_000
+    district: int | None = None
+    street: str = ""
+    words: tuple[Word, ...] = ()
+    #: names of grades, and NO_GRADE; empty = all
+    grades: tuple[str, ...] = ()
+    services: tuple[Service, ...] = DESIGNATED
+    ordering: Ordering = Ordering.CODE
+    limit: int = 20
+    after: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``rows`` are dicts of the names in :data:`ROW`; ``total`` is known for searches near a point."""
+
+    rows: list[dict[str, Any]]
+    total: int | None = None
+    #: the sort key of the last row if more follow, else ()
+    last: tuple[Any, ...] = field(default=())
+
+
+_GRADE: Final = tuple(field.name for field in Place._meta.concrete_fields if field.name in APPLICATION.fields)
+_PLACE: Final = (
+    *("code", "name", "district", "district_name", "street", "address", "latitude", "longitude"),
+    *("designated_on", "designated_until"),
+)
+#: What a row has: the place, its grade as of ``PharmacyLookup.fields``, ``service`` (of Service), ``holds``
+#: (whether the grade is in force today) and ``distance`` (metres, None without a point).
+ROW: Final = (*_PLACE, *_GRADE, "service", "holds", "distance")
+
+_SERVICE: Final = """
+    CASE WHEN p.designated_until <= %(on)s THEN 'ENDED'
+         WHEN p.designated_on > %(on)s THEN 'NOT_YET'
+         WHEN p.statuses IS NULL THEN 'IN_SERVICE'
+         ELSE coalesce((
+             SELECT CASE one ->> 1 WHEN 'TERMINATED' THEN 'ENDED' ELSE one ->> 1 END
+             FROM jsonb_array_elements(p.statuses) WITH ORDINALITY AS listed(one, place)
+             WHERE (one ->> 0)::date <= %(on)s ORDER BY place DESC LIMIT 1), 'IN_SERVICE')
+    END"""
+_HOLDS: Final = "coalesce(p.position >= 0 AND (p.valid_until IS NULL OR p.valid_until > %(on)s), false)"
+_UNUSUAL: Final = "(p.statuses IS NOT NULL OR p.designated_until IS NOT NULL)"
+_DISTANCE: Final = """
+    CROSS JOIN LATERAL (SELECT p.latitude - %(lat)s AS dlat, p.longitude - %(lng)s AS dlng) off
+    CROSS JOIN LATERAL (SELECT off.dlat * (%(m0)s + %(m1)s * off.dlat) AS north,
+                               off.dlng * (%(p0)s + off.dlat * (%(p1)s + %(p2)s * off.dlat)) AS east) part
+    CROSS JOIN LATERAL (SELECT sqrt(part.north * part.north + part.east * part.east) AS distance) far
+"""
+_BOX: Final = (
+    "p.latitude BETWEEN %(south)s AND %(north)s",
+    "p.longitude BETWEEN %(west)s AND %(east)s",
+    "far.distance <= %(radius)s",
+)
+#: The sort key of each ordering; the last part makes it total.
+_KEYS: Final = {
+    Ordering.DISTANCE: ("distance", "code"),
+    Ordering.GRADE: ("CASE WHEN holds THEN position ELSE 99 END", "coalesce(distance, 0)", "code"),
+    Ordering.CODE: ("code",),
+}
+_KEY_NAMES: Final = ("key1", "key2", "key3")
+
+
+def find(search: Search, on: date) -> Page:
+    """One page of a search as of a day (Asia/Shanghai): one query, two where few fit."""
+    params = _params(search, on)
+    if search.near is not None:
+        rows = _read(_near_sql(search), params)
+    elif search.district is not None:
+        rows = _read(_listed_sql(search, _TABLE), params)
+    else:
+        rows = _read(_listed_sql(search, _WINDOW), params)
+        if len(rows) <= search.limit:
+            rows = _read(_listed_sql(search, _TABLE), params)
+    return _page(search, rows)
+
+
+def nearest(search: Search, on: date) -> dict[str, Any] | None:
+    """The nearest pharmacy that fits a search near a point, whatever its radius; None within REACH."""
+    for radius in REACH:
+        page = find(replace(search, radius=radius, ordering=Ordering.DISTANCE, limit=1, after=()), on)
+        if page.rows:
+            return page.rows[0]
+    return None
+
+
+def get_place(code: str, on: date) -> dict[str, Any] | None:
+    """One pharmacy by its designated code, ended ones too."""
+    rows = _read(
+        f"SELECT {_columns('NULL::float8')} FROM {_NAME} p WHERE p.code = %(code)s", {"code": code, "on": on}
+    )
+    return dict(zip(ROW, rows[0], strict=True)) if rows else None
+
+
+_NAME: Final = Place._meta.db_table
+_TABLE: Final = f"{_NAME} p"
+_WINDOW: Final = f"(SELECT * FROM {_NAME} WHERE code > %(key1)s ORDER BY code LIMIT {WINDOW}) p"
+
+
+def _columns(distance: str) -> str:
+    own = ", ".join(f"p.{name}" for name in (*_PLACE, *_GRADE))
+    return f"{own}, {_SERVICE} AS service, {_HOLDS} AS holds, {distance} AS distance"
+
+
+def _near_sql(search: Search) -> str:
+    """All within the radius are reckoned and counted before the page is cut."""
+    key = ", ".join(_KEYS[search.ordering])
+    conditions = " AND ".join((*_BOX, *_conditions(search)))
+    return f"""
+        WITH found AS MATERIALIZED (SELECT {_columns("far.distance")} FROM {_NAME} p {_DISTANCE} WHERE {conditions})
+        SELECT *, (SELECT count(*) FROM found), {key} FROM found {_behind(search, key)}
+        ORDER BY {key} LIMIT {search.limit + 1}
+    """
+
+
+def _listed_sql(search: Search, source: str) -> str:
+    key = ", ".join(_KEYS[search.ordering])
+    conditions = " AND ".join(_conditions(search)) or "true"
+    return f"""
+        WITH found AS {"" if source is _WINDOW else "MATERIALIZED"} (
+            SELECT {_columns("NULL::float8")} FROM {source} WHERE {conditions})
+        SELECT *, NULL::bigint, {key} FROM found {_behind(search, key)}
+        ORDER BY {key} LIMIT {search.limit + 1}
+    """
+
+
+def _behind(search: Search, key: str) -> str:
+    if not search.after:
+        return ""
+    placeholders = ", ".join(f"%({name})s" for name in _KEY_NAMES[: len(_KEYS[search.ordering])])
+    return f"WHERE ({key}) > ({placeholders})"
+
+
+def _conditions(search: Search) -> Iterator[str]:
+    if search.district is not None:
+        yield "p.district = %(district)s"
+    if search.street:
+        yield "p.street = %(street)s"
+    if search.grades:
+        named = f"p.grade = ANY(%(grades)s) AND {_HOLDS}"
+        yield f"({named} OR NOT {_HOLDS})" if NO_GRADE in search.grades else named
+    yield from _service_conditions(search)
+    for number, word in enumerate(search.words):
+        if word.code:
+            yield f"(p.code LIKE %(code{number})s OR p.spelled LIKE %(spelled{number})s)"
+        if word.text:
+            yield f"p.reading LIKE %(reading{number})s AND p.text LIKE %(text{number})s"
+        if word.spelled:
+            yield f"p.spelled LIKE %(spelled{number})s"
+
+
+def _service_conditions(search: Search) -> Iterator[str]:
+    if set(search.services) == set(Service):
+        return
+    if Service.IN_SERVICE in search.services:
+        # What nearly all rows are is told without looking into their history.
+        plain = f"NOT {_UNUSUAL} AND p.designated_on <= %(on)s"
+        yield f"({plain} OR {_SERVICE} = ANY(%(services)s))"
+    elif Service.NOT_YET in search.services:
+        yield f"{_SERVICE} = ANY(%(services)s)"
+    else:
+        yield f"{_UNUSUAL} AND {_SERVICE} = ANY(%(services)s)"
+
+
+def _params(search: Search, on: date) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "on": on,
+        "district": search.district,
+        "street": search.street,
+        "grades": [name for name in search.grades if name != NO_GRADE],
+        "services": [str(service) for service in search.services],
+        "key1": "",
+        **dict(zip(_KEY_NAMES, search.after, strict=False)),
+    }
+    for number, word in enumerate(search.words):
+        params |= {
+            f"text{number}": word.text,
+            f"reading{number}": word.reading,
+            f"spelled{number}": word.spelled or f"%{word.code.lower()}%",
+            f"code{number}": f"{word.code}%",
+        }
+    if search.near is not None:
+        around, box = metric(search.near.latitude), box_around(search.near, search.radius)
+        params |= {"lat": search.near.latitude, "lng": search.near.longitude, "radius": search.radius}
+        params |= {"m0": around.m0, "m1": around.m1, "p0": around.p0, "p1": around.p1, "p2": around.p2}
+        params |= {"south": box.south, "north": box.north, "west": box.west, "east": box.east}
+    return params
+
+
+def _read(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _page(search: Search, rows: list[tuple[Any, ...]]) -> Page:
+    shown = [dict(zip(ROW, row[: len(ROW)], strict=True)) for row in rows[: search.limit]]
+    total = rows[0][len(ROW)] if rows else (0 if search.near and not search.after else None)
+    last = tuple(rows[search.limit - 1][len(ROW) + 1 :]) if len(rows) > search.limit else ()
+    return Page(shown, total, last)

@@ -1,0 +1,84 @@
+"""Distances on the WGS-84 ellipsoid near one point, in a form that SQL can reckon without sines.
+
+Around a point at latitude φ, a place Δφ north and Δλ east of it lies at the distance
+√(north² + east²) with north = M·Δφ and east = N·cos·Δλ, where M and N·cos, the ellipsoid's radii of
+curvature along the meridian and of the parallel, are taken halfway between the two. Both are smooth, so
+their first terms around φ do. Against exact geodesics the error is below 1 mm up to 5 km
+(``tests/pharmacy_lookup/test_geodesy.py``); a sphere is wrong by metres.
+"""
+
+from dataclasses import dataclass
+from math import cos, pi, radians, sin, sqrt
+from typing import Final
+
+#: WGS-84: semi-major axis (m), flattening, first eccentricity squared.
+SEMI_MAJOR: Final = 6_378_137.0
+FLATTENING: Final = 1 / 298.257223563
+ECCENTRICITY_SQUARED: Final = FLATTENING * (2 - FLATTENING)
+_DEGREE: Final = pi / 180
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in WGS-84, degrees."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Metres per degree around a point.
+
+    ``north = dlat · (m0 + m1·dlat)`` and ``east = dlng · (p0 + p1·dlat + p2·dlat²)``, degrees in, metres out.
+    """
+
+    m0: float
+    m1: float
+    p0: float
+    p1: float
+    p2: float
+
+    def distance(self, north_degrees: float, east_degrees: float) -> float:
+        """Metres from the point to the place so many degrees off."""
+        north = north_degrees * (self.m0 + self.m1 * north_degrees)
+        east = east_degrees * (self.p0 + north_degrees * (self.p1 + self.p2 * north_degrees))
+        return sqrt(north * north + east * east)
+
+
+def metric(latitude: float) -> Metric:
+    """The metric around a latitude (degrees, between the polar circles)."""
+    phi = radians(latitude)
+    s, c = sin(phi), cos(phi)
+    w = sqrt(1 - ECCENTRICITY_SQUARED * s * s)
+    meridian = SEMI_MAJOR * (1 - ECCENTRICITY_SQUARED) / w**3
+    meridian_slope = 3 * meridian * ECCENTRICITY_SQUARED * s * c / w**2
+    parallel = SEMI_MAJOR / w * c
+    # d(N cos φ)/dφ = −M sin φ; halfway, hence halves and an eighth
+    return Metric(
+        m0=meridian * _DEGREE,
+        m1=meridian_slope / 2 * _DEGREE**2,
+        p0=parallel * _DEGREE,
+        p1=-meridian * s / 2 * _DEGREE**2,
+        p2=-(meridian_slope * s + meridian * c) / 8 * _DEGREE**3,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Bounds in degrees, the edges included."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+
+def box_around(point: Point, radius: float) -> Box:
+    """A box that holds every place within ``radius`` metres (up to 200 km): a little larger than need be."""
+    near = metric(point.latitude)
+    high = radius / near.m0 * 1.001
+    # parallels shrink towards the pole: the far edge is the widest in degrees
+    far = metric(abs(point.latitude) + high)
+    wide = radius / far.p0 * 1.001
+    return Box(point.latitude - high, point.latitude + high, point.longitude - wide, point.longitude + wide)

@@ -1,0 +1,1 @@
+"""The pages for residents, in Chinese and, under ``/en/``, in English."""

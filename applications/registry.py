@@ -1,0 +1,28 @@
+"""Which applications are in use: those that ``settings.APPLICATIONS`` names."""
+
+import functools
+
+from django.conf import settings
+from django.urls import URLResolver, include, path
+from django.utils.module_loading import import_string
+
+from applications.base import Application
+
+
+def load(dotted_path: str) -> Application:
+    """The application of a dotted path. Raises ImportError, or TypeError for what is none."""
+    found = import_string(dotted_path)
+    if not (isinstance(found, type) and issubclass(found, Application)):
+        raise TypeError(f"{dotted_path} is no subclass of applications.base.Application")
+    return found()
+
+
+@functools.cache
+def installed() -> tuple[Application, ...]:
+    """The applications in use, in the order of the settings."""
+    return tuple(map(load, settings.APPLICATIONS))
+
+
+def urlpatterns() -> list[URLResolver]:
+    """The addresses of all applications, each of which says itself where it lies."""
+    return [path("", include(application.urls)) for application in installed()]

@@ -1,0 +1,73 @@
+"""What is public of each pharmacy: where it is, since when it is designated, its newest published grade."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import Any, Final
+
+from django.db import connection
+
+from ratings.published.grades import FIELDS, IN_FORCE, Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One designated pharmacy as the public may know it. Telephone and owner are not among it."""
+
+    code: str
+    name: str
+    #: GB/T 2260
+    district: int
+    district_name: str
+    street: str
+    address: str
+    #: WGS-84, degrees; None where the place is not known
+    latitude: float | None
+    longitude: float | None
+    designated_on: date
+    #: the first day on which it is designated no more
+    designated_until: date | None
+    #: (from which day, id of SERVICE_STATUSES), in the order of days; without one: in service
+    statuses: tuple[tuple[date, str], ...]
+    #: its newest row of the latest published period, be it run out or without a grade; None = never rated
+    grade: Grade | None
+
+
+#: In the order of Entry's fields.
+_OWN: Final = (
+    *("p.code", "p.name", "d.code", "d.name", "p.street", "p.address", "p.latitude", "p.longitude"),
+    *("p.designated_on", "p.designated_until", "known.statuses"),
+)
+_SQL: Final = f"""
+    SELECT {", ".join(_OWN)}, {FIELDS}
+    FROM ratings_pharmacy p
+    JOIN ratings_district d ON d.code = p.district_id
+    LEFT JOIN LATERAL {IN_FORCE} g ON true
+    LEFT JOIN (
+        SELECT pharmacy_id, json_agg(json_build_array(occurred_on, status) ORDER BY occurred_on)::text AS statuses
+        FROM ratings_servicestatus WHERE voided_at IS NULL GROUP BY pharmacy_id
+    ) known ON known.pharmacy_id = p.id
+    WHERE %(codes)s::text[] IS NULL OR p.code = ANY(%(codes)s)
+    ORDER BY p.code COLLATE "C"
+"""
+
+
+def entries(on: date, codes: Iterable[str] | None = None) -> Iterator[Entry]:
+    """Every pharmacy, or those of ``codes``, by designated code, as known now.
+
+    ``on`` is today (Asia/Shanghai): grades that come into force later are left out. Streams: to be
+    read to its end inside one transaction.
+    """
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(_SQL, {"on": on, "codes": None if codes is None else list(codes)})
+        while rows := list(islice(cursor, 2000)):
+            yield from map(_entry, rows)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    own, grade = row[: len(_OWN)], row[len(_OWN) :]
+    statuses = tuple((date.fromisoformat(day), status) for day, status in json.loads(own[-1] or "[]"))
+    values = (*own[:-1], statuses, Grade(*grade) if grade[0] is not None else None)
+    return Entry(*values)
