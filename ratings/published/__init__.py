@@ -11,6 +11,8 @@ from ratings.published.changes import announced, changed, tell
 from ratings.published.files import (
     COLUMNS,
     VERIFIER,
+    Fault,
+    FileVerdict,
     fingerprints,
     ledger_lines,
     publication_lines,
@@ -21,7 +23,7 @@ from ratings.published.grades import EVENTS, Grade, changes_since, current, curr
 from ratings.published.keys import is_signed, pem, public_key, trusted_keys
 from ratings.published.penalty import Penalty, penalties
 from ratings.published.pharmacies import Entry, entries
-from ratings.published.proofs import Proof, prove_row, tree_blocks
+from ratings.published.proofs import RowProof, prove_row, tree_blocks
 from ratings.published.scales import Step, reaches, scale
 from ratings.published.statements import (
     Statement,
@@ -40,9 +42,11 @@ __all__ = [
     "EVENTS",
     "VERIFIER",
     "Entry",
+    "Fault",
+    "FileVerdict",
     "Grade",
     "Penalty",
-    "Proof",
+    "RowProof",
     "Statement",
     "Step",
     "announced",

@@ -13,7 +13,21 @@ from ratings import verifier
 from ratings.bulk import read_lines
 from ratings.models import Publication, PublishedGrade
 from ratings.published.keys import trusted_keys
-from ratings.verifier import Verdict, verify_file, write_file
+from ratings.verifier import Fault, verify_file, write_file
+from ratings.verifier import Verdict as FileVerdict
+
+__all__ = [
+    "COLUMNS",
+    "VERIFIER",
+    "Fault",
+    "FileVerdict",
+    "canonical_lines",
+    "fingerprints",
+    "ledger_lines",
+    "publication_lines",
+    "verify_lines",
+    "write_publication",
+]
 
 #: The columns of a canonical row, in their order. Left out: the publication, which follows from
 #: seq, and our own id of the pharmacy, which follows from the code.
@@ -86,7 +100,7 @@ def publication_lines(
     yield from table
 
 
-def verify_lines(lines: Iterator[bytes]) -> Verdict:
+def verify_lines(lines: Iterator[bytes]) -> FileVerdict:
     """The verdict of the stand-alone verifier on such lines; only our own keys are trusted."""
     return verify_file(cast(BinaryIO, _Lines(lines)), trusted_keys())
 

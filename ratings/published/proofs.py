@@ -20,7 +20,7 @@ _SIZE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class RowProof:
     """One row as it stands in the ledger, and its place in the tree of its publication."""
 
     #: position from 0 among ``size`` rows
@@ -45,7 +45,7 @@ def tree_blocks(lines: Iterable[bytes]) -> bytes:
     return bytes(roots + tree.root()) if tree.size else bytes(roots)
 
 
-def prove_row(of: Statement, seq: int, blocks: bytes) -> Proof:
+def prove_row(of: Statement, seq: int, blocks: bytes) -> RowProof:
     """The proof of row ``seq`` of a publication, by the roots of its blocks (:func:`tree_blocks`).
 
     The row is read from the ledger as it stands now; one that was changed does not hold.
@@ -60,8 +60,8 @@ def prove_row(of: Statement, seq: int, blocks: bytes) -> Proof:
     roots = [blocks[at : at + _SIZE] for at in range(0, len(blocks), _SIZE)]
     root = bytes.fromhex(told["merkle_root"])
     if place >= len(leaves) or block >= len(roots):
-        return Proof(index, size, b"", (), root, holds=False)
+        return RowProof(index, size, b"", (), root, holds=False)
     path = (*prove(leaves, place), *prove(roots, block))
     proven = check_proof(leaves[place], index, size, path, root)
     signed = is_signed(of.statement, of.public_key, of.signature)
-    return Proof(index, size, leaves[place], path, root, holds=proven and signed)
+    return RowProof(index, size, leaves[place], path, root, holds=proven and signed)

@@ -62,5 +62,12 @@ def described_fields() -> list[dict[str, str]]:
 
 def edition() -> str:
     """What the files of a publication depend on beside it: with another edition, they are written anew."""
-    depends = [_WRITTEN, licence(), described_fields(), settings.PRODUCTION, settings.CITY_NAME, settings.SITE_URL]
+    depends = [
+        _WRITTEN,
+        licence(),
+        described_fields(),
+        settings.PRODUCTION,
+        settings.CITY_NAME,
+        settings.SITE_URL,
+    ]
     return blake2s(orjson.dumps(depends), digest_size=4).hexdigest()

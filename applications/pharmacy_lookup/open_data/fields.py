@@ -37,7 +37,9 @@ class Field:
 
 FIELDS: Final = (
     Field("seq", Kind.WHOLE, _("序号"), _("在全部公布等级中的连续编号，不重复、不间断"), "", "1024"),
-    Field("code", Kind.TEXT, _("定点编码"), _("P 加 11 位数字，前 6 位为登记时的区县代码"), "", "P33060200001"),
+    Field(
+        "code", Kind.TEXT, _("定点编码"), _("P 加 11 位数字，前 6 位为登记时的区县代码"), "", "P33060200001"
+    ),
     Field("name", Kind.TEXT, _("药店名称"), _("发布时的登记名称"), "", "诚信大药房"),
     Field("district", Kind.WHOLE, _("区县代码"), _("评价时所属区县（GB/T 2260）"), "", "330602"),
     Field(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Final, cast
+from uuid import uuid4
 
 from django.conf import settings
 
@@ -65,7 +66,7 @@ def blocks(of: Statement) -> bytes:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
     found = tree_blocks(ledger_lines(of.told["columns"], of.first_seq, of.last_seq))
-    part = path.with_suffix(f".{os.getpid()}.part")
+    part = path.with_suffix(f".{uuid4().hex}.part")
     part.write_bytes(found)
     part.rename(path)
     return found
