@@ -225,11 +225,14 @@ def _verify(claim: Claim, of: Statement, columns: list[str]) -> tuple[tuple[str,
             publication_lines(proof.statement, proof.public_key, proof.signature, marks, table)
         )
     faults = tuple(kind for kind in own.counts if kind not in ROW_FAULTS)
-    if own.statement_sha256.hex() == of.sha256 and not _STOPPED.intersection(faults):
+    if own.statement_sha256.hex() != of.sha256:
+        # Nothing is known of a statement that was not signed.
+        faults = (UNKNOWN,) if own.statement else faults
+    elif not _STOPPED.intersection(faults):
         return faults, own
     table = chain(["\t".join(columns).encode()], (line for _place, line in claim.rows(columns)))
     rows = verify_lines(publication_lines(of.statement, of.public_key, of.signature, marks, table))
-    return faults or (UNKNOWN,), rows
+    return faults, rows
 
 
 def _differences(
@@ -238,11 +241,8 @@ def _differences(
     """The rows that the verifier named, as published and as in the file."""
     named = [fault for fault in faults if fault.kind in ROW_FAULTS]
     wanted = {fault.line - _HEADER for fault in named if fault.line}
-    found = {}
-    if wanted:
-        for number, row in enumerate(islice(claim.rows(columns), max(wanted)), start=1):
-            if number in wanted:
-                found[number] = row
+    rows = islice(claim.rows(columns), max(wanted, default=0))
+    found = {number: row for number, row in enumerate(rows, start=1) if number in wanted}
     told = []
     for fault in named:
         place, line = found.get(fault.line - _HEADER, (0, b""))

@@ -92,7 +92,7 @@ def read_line(line: bytes) -> list[str | None]:
     """The values of a canonical line."""
     return [
         None if text == "\\N" else _ESCAPED.sub(_unescape, text) if "\\" in text else text
-        for text in line.decode().split("\t")
+        for text in line.decode(errors="replace").split("\t")
     ]
 
 
