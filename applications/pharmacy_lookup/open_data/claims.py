@@ -67,9 +67,15 @@ def signed_columns(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def canonical(
-    rows: Iterator[tuple[int, Sequence[Any] | Mapping[str, Any]]], names: Sequence[str], wanted: Sequence[str]
+    rows: Iterator[tuple[int, Sequence[Any] | Mapping[str, Any]]],
+    names: Sequence[str],
+    wanted: Sequence[str],
+    value_of: Callable[[str, Any], str | None] = restore,
 ) -> Iterator[tuple[int, bytes]]:
-    """Rows of values under ``names`` as canonical lines of the ``wanted`` columns; empty ones left out."""
+    """Rows of values under ``names`` as canonical lines of the ``wanted`` columns; empty ones left out.
+
+    ``value_of`` reads a value of a column.
+    """
     places = {name: at for at, name in enumerate(names)}
     width = len(wanted)
     direct = tuple(names) == tuple(wanted)
@@ -83,4 +89,4 @@ def canonical(
                 row[at] if (at := places.get(name, -1)) >= 0 and at < len(row) else None for name in wanted
             ]
         if any(value not in (None, "") for value in values):
-            yield place, write_line(map(restore, wanted, values))
+            yield place, write_line(map(value_of, wanted, values))

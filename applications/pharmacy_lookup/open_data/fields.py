@@ -125,11 +125,18 @@ def restore(name: str, given: Any) -> str | None:
         return given.isoformat()[:10]
     text = "" if given is None else str(given)
     if kind is Kind.TEXT:
-        return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+        return text
     text = text.strip()
     if not text:
         return None
     return _whole(text) if kind is Kind.WHOLE else _day(text)
+
+
+def restore_cell(name: str, given: Any) -> str | None:
+    """The canonical value of a spreadsheet's cell, which :func:`cell` may have made harmless."""
+    if isinstance(given, str) and given.startswith("'") and _FORMULA.match(given):
+        given = given[1:]
+    return restore(name, given)
 
 
 def _whole(text: str) -> str:

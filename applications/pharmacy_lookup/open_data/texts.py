@@ -20,6 +20,7 @@ from applications.pharmacy_lookup.open_data.claims import (
     canonical,
     signed_columns,
 )
+from applications.pharmacy_lookup.open_data.fields import restore_cell
 from applications.pharmacy_lookup.open_data.formats import ORIGINAL
 
 #: Bytes of one line: the fingerprints of two million rows are one.
@@ -193,7 +194,7 @@ def read_csv(file: BinaryIO) -> Claim:
         raise _not_ours()
 
     def rows(wanted: Sequence[str]) -> Iterator[tuple[int, bytes]]:
-        return canonical(_records(file, encoding, delimiter), names, wanted)
+        return canonical(_records(file, encoding, delimiter), names, wanted, restore_cell)
 
     return Claim("csv", None, signed_columns(names), rows)
 

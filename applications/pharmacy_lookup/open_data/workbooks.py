@@ -18,6 +18,7 @@ from applications.pharmacy_lookup.open_data.claims import (
     canonical,
     signed_columns,
 )
+from applications.pharmacy_lookup.open_data.fields import restore_cell
 from applications.pharmacy_lookup.open_data.formats import PROOF
 from creditsys.workbooks import DAMAGE, MIB, PartTooLarge, UnsafeWorkbook, check_workbook
 
@@ -58,7 +59,7 @@ def read_workbook(file: BinaryIO) -> Claim:
     def rows(wanted: Sequence[str]) -> Iterator[tuple[int, bytes]]:
         placed = enumerate(_rows(_open(file), sheet), start=1)
         next(placed, None)
-        return canonical(placed, names, wanted)
+        return canonical(placed, names, wanted, restore_cell)
 
     return Claim(
         "xlsx",

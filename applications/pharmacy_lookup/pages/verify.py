@@ -153,7 +153,7 @@ def _since(now: Currency) -> dict[str, Any]:
         "current": now.newer is None and not now.changed,
         "newer": summary(now.newer) if now.newer else None,
         "changed": now.changed,
-        "counts": [(EVENTS[event], count) for event, count in now.counts.items()],
+        "events": [(EVENTS[event], count) for event, count in now.counts.items()],
         "changes": [change(row) for row in now.changes],
     }
 
