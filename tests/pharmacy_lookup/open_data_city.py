@@ -44,12 +44,18 @@ def awkward_list() -> RatingPeriod:
 
 
 def change(
-    life: RatingPeriod, this: Pharmacy, to_grade: int = 3, cause: str = "CORRECTION", days: int = 5
+    life: RatingPeriod,
+    this: Pharmacy,
+    to_grade: int = 3,
+    cause: str = "CORRECTION",
+    *,
+    days: int = 5,
+    at: datetime | None = None,
 ) -> None:
+    """Publish a later grade of one pharmacy, so many days after AT unless told when."""
     rating = Rating.objects.get(run=life.run, pharmacy=this)
-    again = None if cause == "JUDGEMENT" else desk.rerating(rating)
-    row = desk.adjustment(life, rating, cause=cause, rerating=again, to_grade=to_grade)
-    publish_adjustment(desk.decided(row), by=APPROVER, at=AT + timedelta(days=days))
+    row = desk.adjustment(life, rating, cause=cause, rerating=desk.rerating(rating), to_grade=to_grade)
+    publish_adjustment(desk.decided(row), by=APPROVER, at=at or AT + timedelta(days=days))
 
 
 def statement(number: int = 1) -> published.Statement:

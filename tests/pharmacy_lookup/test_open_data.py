@@ -86,7 +86,7 @@ class TestFiles:
         rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
         assert len(rows) == statement().rows
         assert rows[1]["name"] == "'=1+1"
-        assert (rows[0]["score"], rows[-2]["score"], rows[0]["demo"]) == ("95000", "", DEMO)
+        assert (rows[0]["score"], rows[-2]["score"], rows[0]["demo"]) == ("95000", "", "演示数据")
         text = [value for row in rows for value in row.values()]
         assert not [
             value

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -77,6 +78,7 @@ _ESCAPES: Final = {
 }  # fmt: skip
 _UNESCAPES: Final = {written[1]: char for char, written in _ESCAPES.items()}
 _TO_ESCAPE: Final = str.maketrans(_ESCAPES)
+_SPECIAL: Final = re.compile(r"[\b\f\n\r\t\v\\]")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 #: What spreadsheet programs take for a formula, full-width signs too; apostrophes before it are counted in,
 #: so that putting one more there can be taken back.
@@ -84,6 +86,8 @@ _FORMULA: Final = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _WHOLE: Final = re.compile(r"([+-]?[0-9]{1,30})(\.0{1,10})?")
 _DAY: Final = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?( 0{1,2}:00(:00)?)?")
 _SERIAL: Final = re.compile(r"[1-9][0-9]{4}")
+#: Characters that a number or a day may be written with.
+_LONGEST: Final = 40
 #: Day 0 of spreadsheet programs.
 _EPOCH: Final = date(1899, 12, 30)
 
@@ -98,7 +102,10 @@ def read_line(line: bytes) -> list[str | None]:
 
 def write_line(values: Iterable[str | None]) -> bytes:
     """The canonical line of some values."""
-    written = ("\\N" if value is None else value.translate(_TO_ESCAPE) for value in values)
+    written = (
+        "\\N" if value is None else value.translate(_TO_ESCAPE) if _SPECIAL.search(value) else value
+        for value in values
+    )
     return "\t".join(written).encode(errors="replace")
 
 
@@ -121,14 +128,15 @@ def restore(name: str, given: Any) -> str | None:
     What cannot be such a value is left as it is: it is then found to be altered.
     """
     kind = KINDS.get(name, Kind.TEXT)
-    if kind is Kind.DAY and isinstance(given, datetime | date):
-        return given.isoformat()[:10]
-    text = "" if given is None else str(given)
     if kind is Kind.TEXT:
-        return text
-    text = text.strip()
+        return given if isinstance(given, str) else "" if given is None else str(given)
+    if isinstance(given, datetime | date) and kind is Kind.DAY:
+        return given.isoformat()[:10]
+    text = "" if given is None else str(given).strip()
     if not text:
         return None
+    if len(text) > _LONGEST:
+        return text
     return _whole(text) if kind is Kind.WHOLE else _day(text)
 
 
@@ -140,10 +148,13 @@ def restore_cell(name: str, given: Any) -> str | None:
 
 
 def _whole(text: str) -> str:
+    if text.isdecimal() and text[0] != "0" and text.isascii():
+        return text
     found = _WHOLE.fullmatch(text)
     return str(int(found[1])) if found else text
 
 
+@lru_cache(maxsize=4096)  # a list has few days
 def _day(text: str) -> str:
     try:
         if found := _DAY.fullmatch(text):

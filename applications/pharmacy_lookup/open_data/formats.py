@@ -19,12 +19,13 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
-from applications.pharmacy_lookup.open_data.about import DEMO, described_fields, licence
+from applications.pharmacy_lookup.open_data.about import described_fields, licence
 from applications.pharmacy_lookup.open_data.fields import cell, read_line, typed
 from applications.pharmacy_lookup.open_data.original import Original
 
 #: A last column of tables without a place for a description; it is not part of what was signed.
 DEMO_COLUMN: Final = "demo"
+_DEMO_MARK: Final = "演示数据"
 BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 #: The proof in a workbook: what each is called there.
 PROOF: Final = {"statement": "声明", "signature": "签名（Ed25519）", "public_key": "公钥"}
@@ -74,7 +75,7 @@ def write_csv(original: Original, about: About, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     text.write(BOM)
     writer = csv.writer(text)
-    mark: list[str | int | None] = [DEMO] if about["demo"] else []
+    mark: list[str | int | None] = [_DEMO_MARK] if about["demo"] else []
     writer.writerow([*original.columns, *([DEMO_COLUMN] if mark else [])])
     for line in original.lines():
         writer.writerow([*map(cell, read_line(line)), *mark])

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, BinaryIO, Final
 
 import openpyxl
@@ -26,6 +27,7 @@ from creditsys.workbooks import DAMAGE, MIB, PartTooLarge, UnsafeWorkbook, check
 _MAX_SHEET: Final = 64 * MIB
 _MAX_SHARED_STRINGS: Final = 32 * MIB
 _MAX_ROWS: Final = 200_000
+_CHUNK: Final = 100
 #: Sheets looked at for rows and for the proof, and rows of one looked at for the proof.
 _MAX_SHEETS: Final = 10
 _MAX_NOTES: Final = 200
@@ -92,15 +94,7 @@ def _rows(book: Any, sheet: int) -> Iterator[list[Any]]:
     worksheet = book.worksheets[sheet]
     worksheet.reset_dimensions()  # files often misstate them
     values = iter(worksheet.iter_rows(values_only=True))
-    for number in range(_MAX_ROWS + 1):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                row = next(values, None)
-        except DAMAGE:
-            raise broken() from None
-        if row is None:
-            return
+    for number, row in enumerate(chain.from_iterable(iter(lambda: _some(values), []))):
         if number == _MAX_ROWS:
             raise _too_large()
         cells = [_text(value) for value in row]
@@ -109,6 +103,16 @@ def _rows(book: Any, sheet: int) -> Iterator[list[Any]]:
         if len(cells) > MAX_COLUMNS:
             raise broken()
         yield cells
+
+
+def _some(values: Iterator[Sequence[Any]]) -> list[Sequence[Any]]:
+    """The next rows, none at the end; what openpyxl warns of in somebody's file is no news."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(islice(values, _CHUNK))
+    except DAMAGE:
+        raise broken() from None
 
 
 def _text(value: Any) -> Any:
