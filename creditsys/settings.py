@@ -307,6 +307,14 @@ COMPLAINT_CONTACT = env.str("COMPLAINT_CONTACT", default="全国医疗保障服�
 # The site's own address, for QR codes and open data: https://credit.example.org. Empty: as it was asked for.
 SITE_URL = env.str("SITE_URL", default="").rstrip("/")
 
+# On which terms published lists may be used, as pages and files say it; and the largest file that the
+# verification page takes.
+OPEN_DATA_LICENCE = env.str(
+    "OPEN_DATA_LICENCE",
+    default="可免费复制、传播和使用，包括商业使用；须注明来源和发布日期，不得改动后仍称为原数据。",
+)
+VERIFY_MAX_MB = positive("VERIFY_MAX_MB", 100)
+
 # A map behind the pins, none by default: the address of its tiles, {z}/{x}/{y}, and the datum they are drawn in
 # (wgs84 or cgcs2000 for Tianditu, gcj02 for Amap). It is the only thing that pages ask another server for.
 MAP_TILES = env.str("MAP_TILES", default="")

@@ -10,8 +10,9 @@ class PharmacyLookupConfig(AppConfig):
 
     def ready(self) -> None:
         from applications.pharmacy_lookup import tasks
-        from ratings.published import changed
+        from ratings.published import announced, changed
 
+        announced.connect(tasks.on_announced, dispatch_uid="pharmacy_lookup")
         changed.connect(tasks.on_change, dispatch_uid="pharmacy_lookup")
         post_migrate.connect(_fill, sender=self, dispatch_uid="pharmacy_lookup")
 

@@ -1,43 +1,82 @@
 """The one door outward: what is public, and nothing that is not published.
 
 Applications import this package, never its modules, and nothing else of ``ratings``. ``grades`` reads the
-ledger, ``pharmacies`` what is public of each pharmacy (its place in the registry and its newest published
+ledger, ``statements`` what was signed of it, ``files`` and ``proofs`` hand its rows out in a way that can be
+verified by ``keys``; ``pharmacies`` what is public of each pharmacy (its place in the registry and its newest published
 grade), ``penalty`` the penalties that may still be shown, ``scales`` what grades mean; ``changes`` tells
 when any of it changes.
 """
 
 from ratings.published.changes import announced, changed, tell
-from ratings.published.grades import (
-    EVENTS,
-    Grade,
-    Statement,
-    changes_since,
-    current,
-    current_page,
-    history,
-    publications,
+from ratings.published.files import (
+    COLUMNS,
+    VERIFIER,
+    Fault,
+    FileVerdict,
+    fingerprints,
+    ledger_lines,
+    publication_lines,
+    verify_lines,
+    write_publication,
 )
+from ratings.published.grades import EVENTS, Grade, changes_since, current, current_page, history
+from ratings.published.keys import is_signed, pem, public_key, trusted_keys
 from ratings.published.penalty import Penalty, penalties
 from ratings.published.pharmacies import Entry, entries
+from ratings.published.proofs import RowProof, prove_row, tree_blocks
 from ratings.published.scales import Step, reaches, scale
+from ratings.published.statements import (
+    Statement,
+    count_changes,
+    later_changes,
+    newer_list,
+    period_lists,
+    publication,
+    publication_with_row,
+    publications,
+    publications_signed,
+)
 
 __all__ = [
+    "COLUMNS",
     "EVENTS",
+    "VERIFIER",
     "Entry",
+    "Fault",
+    "FileVerdict",
     "Grade",
     "Penalty",
+    "RowProof",
     "Statement",
     "Step",
     "announced",
     "changed",
     "changes_since",
+    "count_changes",
     "current",
     "current_page",
     "entries",
+    "fingerprints",
     "history",
+    "is_signed",
+    "later_changes",
+    "ledger_lines",
+    "newer_list",
+    "pem",
     "penalties",
+    "period_lists",
+    "prove_row",
+    "public_key",
+    "publication",
+    "publication_lines",
+    "publication_with_row",
     "publications",
+    "publications_signed",
     "reaches",
     "scale",
     "tell",
+    "tree_blocks",
+    "trusted_keys",
+    "verify_lines",
+    "write_publication",
 ]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from ratings.models import Event, Publication
+from ratings.models import Event
 from ratings.rules.moves import OPEN_OBJECTION
 
 #: Why a grade was published, id and Chinese.
@@ -59,25 +59,8 @@ class Grade:
         return self.valid_from <= on and (self.valid_until is None or on < self.valid_until)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What was signed of one publication."""
-
-    number: int
-    event: str
-    period: str
-    at: datetime
-    rows: int
-    first_seq: int
-    last_seq: int
-    #: canonical JSON; its Ed25519 signature and the public key are hexadecimal
-    statement: str
-    signature: str
-    public_key: str
-
-
 #: The ledger's rows with what their publication says of all of them.
-_LEDGER: Final = """(
+LEDGER: Final = """(
     SELECT one.*, act.at, life.period_end
     FROM ratings_publishedgrade one
     JOIN ratings_publication act ON act.number = one.publication_id
@@ -97,7 +80,7 @@ FIELDS: Final = f"""
 """
 #: Beside a pharmacy ``p``: its row in force on a day.
 IN_FORCE: Final = f"""(
-    SELECT g.* FROM {_LEDGER} WHERE g.pharmacy_id = p.id AND g.valid_from <= %(on)s
+    SELECT g.* FROM {LEDGER} WHERE g.pharmacy_id = p.id AND g.valid_from <= %(on)s
     ORDER BY g.period_end DESC, g.seq DESC LIMIT 1
 )"""
 
@@ -130,7 +113,7 @@ def current_page(after_code: str, limit: int, on: date, *, district: int | None 
 def history(code: str) -> list[Grade]:
     """Every row of one pharmacy, oldest first."""
     return _grades(
-        f"""SELECT {FIELDS} FROM ratings_pharmacy p JOIN {_LEDGER} ON g.pharmacy_id = p.id
+        f"""SELECT {FIELDS} FROM ratings_pharmacy p JOIN {LEDGER} ON g.pharmacy_id = p.id
             WHERE p.code = %(code)s ORDER BY g.seq""",
         {"code": code},
     )
@@ -142,18 +125,9 @@ def changes_since(seq: int, limit: int) -> list[Grade]:
     Numbers have no gaps, and no row ever comes in behind one that was read.
     """
     return _grades(
-        f"SELECT {FIELDS} FROM {_LEDGER} WHERE g.seq > %(seq)s ORDER BY g.seq LIMIT %(limit)s",
+        f"SELECT {FIELDS} FROM {LEDGER} WHERE g.seq > %(seq)s ORDER BY g.seq LIMIT %(limit)s",
         {"seq": seq, "limit": limit},
     )
-
-
-def publications(after: int = 0, limit: int = 100) -> list[Statement]:
-    """The next ``limit`` publications after a number, with what was signed."""
-    found = Publication.objects.filter(number__gt=after).order_by("number").values_list(
-        "number", "event", "period__period", "at", "rows", "first_seq", "last_seq", "statement", "signature",
-        "public_key",
-    )  # fmt: skip
-    return [Statement(*row) for row in found[:limit]]
 
 
 def _grades(sql: str, params: dict[str, Any]) -> list[Grade]:

@@ -7,19 +7,18 @@ number was there first.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from ratings import published
-from ratings.bulk import read_lines
 from ratings.models import Adjustment, Event, Publication, PublishedGrade, RatingPeriod
+from ratings.published.files import COLUMNS, canonical_lines
 from ratings.rules.periods import add_months
 from ratings.rules.scheme import Scheme
 from ratings.services import signing
@@ -28,19 +27,8 @@ from ratings.services.audit_chain import chain_head
 from ratings.services.errors import Refused
 from ratings.services.schemes import parsed
 from ratings.services.standing import STANDING_JOIN
-from ratings.verifier import FORMAT, MerkleTree, fingerprint, leaf, write_file
+from ratings.verifier import FORMAT, MerkleTree, fingerprint, leaf
 
-#: The columns of a canonical row, in their order. Left out: the publication, which follows from
-#: seq, and our own id of the pharmacy, which follows from the code.
-COLUMNS = (
-    "seq", "code", "name", "district", "event", "period", "scheme", "run", "grade", "grade_label",
-    "position", "score", "rank_district", "rank_city", "valid_from", "valid_until", "reason",
-)  # fmt: skip
-#: Each of them as SQL: what COPY writes of it is what is hashed, signed and handed out. Dates do not
-#: depend on the session's style.
-_CANONICAL = {
-    name: f"to_char({name}, 'YYYY-MM-DD')" if name.startswith("valid_") else name for name in COLUMNS
-}
 #: Moments of those who wait for one another differ a little; a clock that is wrong, by more.
 _CLOCKS = timedelta(minutes=1)
 _EVENTS = {
@@ -96,37 +84,6 @@ def publish_adjustment(adjustment: Adjustment, *, by: Actor, at: datetime | None
     return _publish(event, period, adjustment, last, by=by, at=at)
 
 
-def write_publication(publication: Publication, out: BinaryIO) -> None:
-    """The published file of a publication (format: ``ratings/verifier.py``), row by row."""
-    columns = json.loads(publication.statement)["columns"]
-    write_file(
-        out,
-        statement=publication.statement.encode(),
-        signature=bytes.fromhex(publication.signature),
-        fingerprints=bytes(publication.fingerprints),
-        columns=columns,
-        lines=ledger_lines(columns, publication.first_seq, publication.last_seq),
-    )
-
-
-def ledger_lines(columns: Iterable[str], first_seq: int, last_seq: int) -> Iterator[bytes]:
-    """Canonical rows of the ledger as they stand now, in order, without newlines.
-
-    ``columns`` are those of the publication's statement: a later version of this software may have
-    more. Raises KeyError for one that the ledger does not have.
-    """
-    return _lines(
-        columns,
-        f"{PublishedGrade._meta.db_table} WHERE seq BETWEEN %(first)s AND %(last)s",
-        {"first": first_seq, "last": last_seq},
-    )
-
-
-def _lines(columns: Iterable[str], rows: str, params: Mapping[str, int]) -> Iterator[bytes]:
-    canonical = ", ".join(_CANONICAL[name] for name in columns)
-    return read_lines(f"SELECT {canonical} FROM {rows} ORDER BY seq", params)
-
-
 def _take_turn() -> Publication | None:
     """The last publication, once no other can follow it before this transaction ends."""
     with connection.cursor() as cursor:
@@ -147,7 +104,7 @@ def _publish(
     first_seq = last.last_seq + 1 if last else 1
     _draw_up(event, period, adjustment, first_seq, at)
     tree, fingerprints = MerkleTree(), bytearray()
-    for line in _lines(COLUMNS, "publishing", {}):
+    for line in canonical_lines(COLUMNS, "publishing", {}):
         hashed = leaf(line)
         tree.append(hashed)
         fingerprints += fingerprint(hashed)

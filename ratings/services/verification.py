@@ -13,14 +13,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from django.db import connection
 
 from ratings.models import Adjustment, AuditEvent, Publication, RatingPeriod
+from ratings.published import ledger_lines, publication_lines, verify_lines
 from ratings.rules.periods import Period
 from ratings.services import signing
-from ratings.services.publication import ledger_lines, on_record, stated
+from ratings.services.publication import on_record, stated
 from ratings.verifier import NAMED, verify_file
 
 
@@ -169,7 +170,15 @@ def _publication_faults(number: int) -> Iterator[LedgerFault]:
     period = RatingPeriod.objects.filter(pk=publication.period_id).first()
     if sha256(publication.statement.encode()).hexdigest() != publication.statement_sha256:
         yield LedgerFault(number, None, "", "声明指纹与发布声明不符")
-    verdict = verify_file(cast(BinaryIO, _Reader(_as_file(publication))), signing.trusted_keys())
+    verdict = verify_lines(
+        publication_lines(
+            publication.statement,
+            publication.public_key,
+            publication.signature,
+            bytes(publication.fingerprints),
+            _table(publication),
+        )
+    )
     codes = iter(_missing(publication, period, verdict.counts.get("missing", 0)))
     for fault in verdict.faults:
         code = next(codes, "") if fault.kind == "missing" else fault.code.replace("?", "")
@@ -223,31 +232,15 @@ def _missing(publication: Publication, period: RatingPeriod | None, count: int) 
     return found if len(found) == count else []
 
 
-def _as_file(publication: Publication) -> Iterator[bytes]:
-    """The lines of a published file, made of what stands in the database now.
+def _table(publication: Publication) -> Iterator[bytes]:
+    """The columns and rows of a publication as they stand in the database now.
 
-    The verifier takes one after another, and takes no rows before it has found the statement to be
-    signed, so what is read of it there is ours.
+    The verifier takes none before it has found the statement to be signed, so what is read of it
+    here is ours.
     """
-    keys = {"public_key": publication.public_key, "signature": publication.signature}
-    yield publication.statement.encode()
-    yield json.dumps(keys, separators=(",", ":")).encode()
-    yield bytes(publication.fingerprints).hex().encode()
     signed = json.loads(publication.statement)
     yield "\t".join(signed["columns"]).encode()
     yield from ledger_lines(signed["columns"], signed["first_seq"], signed["last_seq"])
-
-
-class _Reader:
-    """Lines as a file that is read line by line."""
-
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
-
-    def readline(self, size: int = -1) -> bytes:
-        """The next line with its newline, b"" at the end."""
-        line = next(self._lines, None)
-        return b"" if line is None else (line + b"\n")[: size if size >= 0 else None]
 
 
 def _rows(sql: str, params: Any = None) -> list[tuple[Any, ...]]:

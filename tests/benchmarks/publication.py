@@ -10,11 +10,12 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ratings.models import Publication, RatingPeriod, RatingRun
+from ratings.models import RatingPeriod, RatingRun
+from ratings.published import write_publication
 from ratings.rules.periods import Period
 from ratings.services import signing
 from ratings.services.audit import Actor
-from ratings.services.publication import publish_period, write_publication
+from ratings.services.publication import publish_period
 from ratings.services.runs import default_cutoff, start_run
 from ratings.services.schemes import scheme_in_force
 from ratings.services.verification import verify_publications
@@ -102,7 +103,7 @@ def write(number: int, path: str) -> dict[str, Any]:
     """One published file."""
     start = time.perf_counter()
     with Path(path).open("wb") as out:
-        write_publication(Publication.objects.get(number=number), out)
+        write_publication(number, out)
     return {"seconds": time.perf_counter() - start, "bytes": Path(path).stat().st_size}
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 #: Instance namespace of the English pages; ``{% url %}`` stays in the language of the page at hand.
 ENGLISH: Final = "pharmacy_lookup_en"
@@ -24,8 +24,15 @@ View = Callable[..., HttpResponse]
 
 def public_page(view: View) -> View:
     """A page that anyone may see, without sign-in, by GET, in the language of its address."""
+    return require_safe(_shown(view))
 
-    @require_safe
+
+def public_form(view: View) -> View:
+    """A page like these that takes something in, too, by POST."""
+    return require_http_methods(["GET", "HEAD", "POST"])(_shown(view))
+
+
+def _shown(view: View) -> View:
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         with translation.override("en" if is_english(request) else "zh-hans"):

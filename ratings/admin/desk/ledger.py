@@ -22,9 +22,9 @@ from ratings.admin.exports import ExportAdmin
 from ratings.admin.filters import DistrictFilter
 from ratings.admin.search import SearchedByPharmacy
 from ratings.models import Adjustment, District, Publication, PublishedGrade, RatingPeriod
+from ratings.published import write_publication
 from ratings.services import verification
 from ratings.services.audit import Actor, record
-from ratings.services.publication import write_publication
 
 #: Rows verified a second, roughly; the page of a larger publication says how long it takes.
 _ROWS_A_SECOND = 20_000
@@ -107,7 +107,7 @@ class PublicationAdmin(ReadOnlyAdmin):
         """The published file, which the stand-alone verifier reads; on record."""
         row: Publication = self.visible_or_404(request, number)
         file = tempfile.TemporaryFile()  # noqa: SIM115 -- the answer closes it
-        write_publication(row, cast(BinaryIO, file))
+        write_publication(row.number, cast(BinaryIO, file))
         file.seek(0)
         record("导出", row, by=Actor.of(request), rows=row.rows, root=row.merkle_root)
         return FileResponse(file, as_attachment=True, filename=f"publication-{row.number}.txt")

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ratings.models import Publication
-from ratings.services.publication import write_publication
+from ratings.published import write_publication
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         try:
             _check_free(path)
             with part.open("xb") as out:
-                write_publication(publication, out)
+                write_publication(number, out)
             _check_free(path)
             part.rename(path)
         except OSError as error:

@@ -1,19 +1,25 @@
 """XLSX workbooks, one sheet, streamed; guarded against archives that unpack to far too much."""
 
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
+from creditsys.workbooks import (
+    DAMAGE,
+    MAX_PARTS,
+    MIB,
+    DeclaresEntities,
+    PartTooLarge,
+    TooManyParts,
+    UnsafeWorkbook,
+    check_workbook,
+)
 from ratings.services.imports.errors import UnreadableFile
 from ratings.services.imports.sources import (
     CHUNK_ROWS,
@@ -28,28 +34,10 @@ from ratings.services.imports.sources import (
     too_wide,
 )
 
-_MIB = 1024**2
-#: Unpacked sizes: a sheet is streamed, shared texts and all other parts are held in memory.
-_MAX_SHEET = 2048 * _MIB
-_MAX_SHARED_STRINGS = 128 * _MIB
-_MAX_OTHER = 16 * _MIB
-_MAX_PARTS = 1_000
+#: Unpacked size of a sheet, which is streamed.
+_MAX_SHEET = 2048 * MIB
 #: Excel's own limit of rows.
 _MAX_ROWS = 1_048_576
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ParseError,
-    InvalidFileException,
-    KeyError,
-    ValueError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    OSError,
-    NotImplementedError,
-)
 _BROKEN = "XLSX 文件已损坏或不完整（可能在传输中被截断）。"
 _BROKEN_REMEDY = "请重新导出或重新传输；也可在 Excel 中打开后另存一次。"
 
@@ -75,7 +63,7 @@ class XlsxSource(Source):
                 self._book = openpyxl.load_workbook(self._file, read_only=True, data_only=True)
         except UnreadableFile:
             raise
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise UnreadableFile(_BROKEN, _BROKEN_REMEDY) from error
         names = [worksheet.title for worksheet in self._book.worksheets]
         if sheet is not None and sheet not in names:
@@ -140,7 +128,7 @@ class XlsxSource(Source):
                     cells = [as_text(value) for value in row[:width]]
             except UnreadableFile:
                 raise
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 raise UnreadableFile(_BROKEN, _BROKEN_REMEDY) from error
             yield cells
 
@@ -169,29 +157,15 @@ def as_text(value: object) -> str:
 
 def _guard(file: BinaryIO) -> None:
     """Refuse archives whose parts would unpack to too much, or that declare XML entities."""
-    with zipfile.ZipFile(file) as archive:
-        parts = archive.infolist()
-        if len(parts) > _MAX_PARTS:
-            raise too_large(f"XLSX 内部文件超过 {_MAX_PARTS} 个")
-        names = {part.filename for part in parts}
-        if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
-            raise UnreadableFile(
-                "这是 ZIP 压缩文件，不是 XLSX 工作簿。", "请解压后导入其中的 CSV 或 .xlsx 文件。"
-            )
-        for part in parts:
-            name = part.filename.lower()
-            if name.startswith("xl/worksheets/"):
-                limit = _MAX_SHEET
-            elif "sharedstrings" in name:
-                limit = _MAX_SHARED_STRINGS
-            elif name.startswith("xl/media/"):
-                continue  # never unpacked
-            else:
-                limit = _MAX_OTHER
-            if part.file_size > limit:
-                raise too_large(f"XLSX 中的 {part.filename} 解压后超过 {limit // _MIB} MB")
-            if name.endswith((".xml", ".rels")):
-                with archive.open(part) as xml:
-                    start = xml.read(65_536).replace(b"\0", b"")
-                if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
-                    raise UnreadableFile("XLSX 内含不允许的 XML 声明。", "请在 Excel 中打开后另存一次。")
+    try:
+        check_workbook(file, max_sheet=_MAX_SHEET)
+    except TooManyParts as error:
+        raise too_large(f"XLSX 内部文件超过 {MAX_PARTS} 个") from error
+    except PartTooLarge as error:
+        raise too_large(f"XLSX 中的 {error.part} 解压后超过 {error.limit // MIB} MB") from error
+    except DeclaresEntities as error:
+        raise UnreadableFile("XLSX 内含不允许的 XML 声明。", "请在 Excel 中打开后另存一次。") from error
+    except UnsafeWorkbook as error:
+        raise UnreadableFile(
+            "这是 ZIP 压缩文件，不是 XLSX 工作簿。", "请解压后导入其中的 CSV 或 .xlsx 文件。"
+        ) from error
