@@ -201,12 +201,11 @@ def _conditions(search: Search) -> Iterator[str]:
         yield f"({named} OR NOT {_HOLDS})" if NO_GRADE in search.grades else named
     yield from _service_conditions(search)
     for number, word in enumerate(search.words):
-        if word.code:
-            yield f"(p.code LIKE %(code{number})s OR p.spelled LIKE %(spelled{number})s)"
-        if word.text:
-            yield f"p.reading LIKE %(reading{number})s AND p.text LIKE %(text{number})s"
-        if word.spelled:
-            yield f"p.spelled LIKE %(spelled{number})s"
+        meant = [
+            f"p.grams @> %(grams{number}_{place})s::int[] AND p.{one.column} LIKE %(pattern{number}_{place})s"
+            for place, one in enumerate(word.meanings)
+        ]
+        yield f"({' OR '.join(meant)})" if meant else f"p.code LIKE %(code{number})s"
 
 
 def _service_conditions(search: Search) -> Iterator[str]:
@@ -233,12 +232,9 @@ def _params(search: Search, on: date) -> dict[str, Any]:
         **dict(zip(_KEY_NAMES, search.after, strict=False)),
     }
     for number, word in enumerate(search.words):
-        params |= {
-            f"text{number}": word.text,
-            f"reading{number}": word.reading,
-            f"spelled{number}": word.spelled or f"%{word.code.lower()}%",
-            f"code{number}": f"{word.code}%",
-        }
+        params[f"code{number}"] = f"{word.code}%"
+        for place, one in enumerate(word.meanings):
+            params |= {f"grams{number}_{place}": one.grams, f"pattern{number}_{place}": one.pattern}
     if search.near is not None:
         around, box = metric(search.near.latitude), box_around(search.near, search.radius)
         params |= {"lat": search.near.latitude, "lng": search.near.longitude, "radius": search.radius}

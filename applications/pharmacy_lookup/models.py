@@ -4,7 +4,8 @@ Everything here is copied from behind ``ratings.published`` by ``refresh.py`` an
 time. Nothing depends on the day on which it was copied: what begins or ends on a date is kept as that date.
 """
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -39,8 +40,8 @@ class Place(models.Model):
     under_objection = models.BooleanField("异议处理中", null=True)
     #: see ``spelling.py``
     text = models.TextField("名称和地址")
-    reading = models.TextField("逐字读音")
     spelled = models.TextField("拼音和首字母")
+    grams = ArrayField(models.IntegerField(), verbose_name="检索片段")
 
     class Meta:
         verbose_name = verbose_name_plural = "可查询的药店"
@@ -55,11 +56,7 @@ class Place(models.Model):
                 condition=Q(statuses__isnull=False) | Q(designated_until__isnull=False),
                 name="place_unusual",
             ),
-            GinIndex(
-                OpClass(models.F("reading"), name="gin_trgm_ops"),
-                OpClass(models.F("spelled"), name="gin_trgm_ops"),
-                name="place_words",
-            ),
+            GinIndex(fields=("grams",), name="place_grams"),
         )
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from ratings.published import Entry, entries
 _LOCK: Final = 33_060_002
 _CHUNK: Final = 5_000
 _TABLE: Final = Place._meta.db_table
-_SPELLED: Final = ("text", "reading", "spelled")
+_SPELLED: Final = ("text", "spelled", "grams")
 _COLUMNS: Final = tuple(field.name for field in Place._meta.concrete_fields if field.name not in _SPELLED)
 _GRADE: Final = tuple(name for name in _COLUMNS if name in APPLICATION.fields)
 
@@ -79,7 +79,7 @@ def _spell() -> None:
     """Spell the incoming rows that are new or were renamed."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE spelling (code text, text text, reading text, spelled text) ON COMMIT DROP"
+            "CREATE TEMP TABLE spelling (code text, text text, spelled text, grams int[]) ON COMMIT DROP"
         )
     with connection.chunked_cursor() as cursor:
         cursor.execute(
@@ -89,15 +89,16 @@ def _spell() -> None:
         _copy("spelling", ("code", *_SPELLED), (_spelled(*row) for row in cursor))
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE incoming i SET text = s.text, reading = s.reading, spelled = s.spelled
-               FROM spelling s WHERE s.code = i.code"""
+            f"""UPDATE incoming i SET {", ".join(f"{name} = s.{name}" for name in _SPELLED)}
+                FROM spelling s WHERE s.code = i.code"""
         )
         cursor.execute("DROP TABLE spelling")
 
 
-def _spelled(code: str, name: str, address: str) -> tuple[str, str, str, str]:
+def _spelled(code: str, name: str, address: str) -> tuple[Any, ...]:
+    """A row of ``spelling``; its array written out here, because psycopg takes its time over each number."""
     one = spell(name, address)
-    return code, one.text, one.reading, one.spelled
+    return code, one.text, one.spelled, f"{{{','.join(map(str, one.grams))}}}"
 
 
 _CHANGED: Final = ", ".join(f"{{0}}.{name}" for name in _COLUMNS)
