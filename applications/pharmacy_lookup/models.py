@@ -46,16 +46,19 @@ class Place(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "可查询的药店"
         default_permissions = ()
+        # One for each condition that may fit few (``finder.py``).
         indexes = (
             models.Index(fields=("latitude", "longitude"), name="place_latitude_longitude"),
-            models.Index(fields=("district", "code"), name="place_district"),
-            models.Index(fields=("grade", "code"), name="place_grade"),
-            # few among many: those that were suspended, or end
+            models.Index(fields=("district",), name="place_district"),
+            models.Index(fields=("grade",), name="place_grade"),
+            models.Index(fields=("valid_until",), name="place_valid_until"),
+            models.Index(fields=("designated_on",), name="place_designated_on"),
             models.Index(
-                fields=("code",),
-                condition=Q(statuses__isnull=False) | Q(designated_until__isnull=False),
-                name="place_unusual",
+                fields=("designated_until",),
+                condition=Q(designated_until__isnull=False),
+                name="place_designated_until",
             ),
+            models.Index(fields=("code",), condition=Q(statuses__isnull=False), name="place_statuses"),
             GinIndex(fields=("grams",), name="place_grams"),
         )
 
