@@ -9,7 +9,7 @@ left for the indexes, of which each condition that can be rare has one: they are
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.db import connection
 
 from applications.pharmacy_lookup.application import APPLICATION
-from applications.pharmacy_lookup.geodesy import Point, box_around, metric
+from applications.pharmacy_lookup.geodesy import Point, box_around, polynomials
 from applications.pharmacy_lookup.models import Place
 from applications.pharmacy_lookup.spelling import Word
 
@@ -111,16 +111,14 @@ _CANDIDATES: Final = {
     Service.ENDED: "p.statuses IS NOT NULL OR p.designated_until <= %(on)s",
     Service.NOT_YET: "p.designated_on > %(on)s",
 }
-_DISTANCE: Final = """
-    CROSS JOIN LATERAL (SELECT p.latitude - %(lat)s AS dlat, p.longitude - %(lng)s AS dlng) off
-    CROSS JOIN LATERAL (SELECT off.dlat * (%(m0)s + %(m1)s * off.dlat) AS north,
-                               off.dlng * (%(p0)s + off.dlat * (%(p1)s + %(p2)s * off.dlat)) AS east) part
-    CROSS JOIN LATERAL (SELECT sqrt(part.north * part.north + part.east * part.east) AS distance) far
-"""
-_BOX: Final = (
+#: Metres, as ``geodesy.Polynomials`` has them.
+_NORTH: Final = "%(n0)s + p.latitude * (%(n1)s + %(n2)s * p.latitude)"
+_EAST: Final = "(p.longitude - %(lng)s) * (%(e0)s + p.latitude * (%(e1)s + %(e2)s * p.latitude))"
+_DISTANCE: Final = f"(point({_NORTH}, {_EAST}) <-> point '(0,0)')"
+_WITHIN: Final = (
     "p.latitude BETWEEN %(south)s AND %(north)s",
     "p.longitude BETWEEN %(west)s AND %(east)s",
-    "far.distance <= %(radius)s",
+    f"{_DISTANCE} <= %(radius)s",
 )
 #: The sort key of each ordering; the last part makes it total.
 _KEYS: Final = {
@@ -173,11 +171,11 @@ def _columns(distance: str) -> str:
 def _near_sql(search: Search) -> str:
     """All within the radius are reckoned and counted before the page is cut."""
     key = ", ".join(_KEYS[search.ordering])
-    conditions = _all((*_BOX, *_conditions(search)))
     return f"""
-        WITH found AS MATERIALIZED (SELECT {_columns("far.distance")} FROM {_NAME} p {_DISTANCE} WHERE {conditions})
-        SELECT *, (SELECT count(*) FROM found), {key} FROM found {_behind(search)}
-        ORDER BY {key} LIMIT {search.limit + 1}
+        SELECT *, {key}
+        FROM (SELECT {_columns(_DISTANCE)}, count(*) OVER ()
+              FROM {_NAME} p WHERE {_all((*_WITHIN, *_conditions(search)))}) found
+        {_behind(search)} ORDER BY {key} LIMIT {search.limit + 1}
     """
 
 
@@ -263,10 +261,8 @@ def _params(search: Search, on: date) -> dict[str, Any]:
         for place, one in enumerate(word.meanings):
             params |= {f"grams{number}_{place}": one.grams, f"pattern{number}_{place}": one.pattern}
     if search.near is not None:
-        around, box = metric(search.near.latitude), box_around(search.near, search.radius)
-        params |= {"lat": search.near.latitude, "lng": search.near.longitude, "radius": search.radius}
-        params |= {"m0": around.m0, "m1": around.m1, "p0": around.p0, "p1": around.p1, "p2": around.p2}
-        params |= {"south": box.south, "north": box.north, "west": box.west, "east": box.east}
+        params |= {"lng": search.near.longitude, "radius": search.radius}
+        params |= asdict(polynomials(search.near)) | asdict(box_around(search.near, search.radius))
     return params
 
 

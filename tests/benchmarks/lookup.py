@@ -179,7 +179,7 @@ def slowest(rounds: int) -> dict[str, Any]:
                 values.append((time.perf_counter() - start) * 1000)
             runs.append((median(values[1:]), values[0], len(page.rows), search))
         most = max(runs, key=lambda run: run[0])
-        typed = " ".join(word.text or word.spelled or word.code for word in most[3].words)
+        typed = " ".join(word.code or word.meanings[0].pattern.strip("%") for word in most[3].words)
         taken[name] = {
             "median": median(run[0] for run in runs), "most": most[0], "cold": max(run[1] for run in runs),
             "rows": most[2], "which": typed,

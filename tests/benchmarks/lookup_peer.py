@@ -40,7 +40,8 @@ def statement(search: Search, on: date) -> tuple[str, dict[str, Any]]:
         SELECT {finder._columns(f"ST_Distance(p.place, {_AT})")} FROM {_TABLE} p
         WHERE {conditions} ORDER BY distance, code LIMIT {search.limit + 1}
     """
-    return sql, finder._params(search, on)
+    assert search.near
+    return sql, {**finder._params(search, on), "lat": search.near.latitude}
 
 
 def exact(search: Search, codes: set[str]) -> list[str]:
