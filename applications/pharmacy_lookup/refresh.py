@@ -29,10 +29,10 @@ def refresh_places(codes: Collection[str] | None = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         # Read only once it is our turn: what was committed until now is in it.
-        cursor.execute(f"CREATE TEMP TABLE incoming (LIKE {_TABLE}) ON COMMIT DROP")
-        cursor.execute(
-            "ALTER TABLE incoming " + ", ".join(f"ALTER {name} DROP NOT NULL" for name in _SPELLED)
-        )
+        for table, columns in (("incoming", _COLUMNS), ("spelling", ("code", *_SPELLED))):
+            cursor.execute(
+                f"CREATE TEMP TABLE {table} ON COMMIT DROP AS SELECT {', '.join(columns)} FROM {_TABLE} WITH NO DATA"
+            )
         _copy("incoming", _COLUMNS, map(_row, entries(timezone.localdate(), codes)))
         cursor.execute("ANALYZE incoming")
         _spell()
@@ -43,7 +43,7 @@ def refresh_places(codes: Collection[str] | None = None) -> int:
                 f"DELETE FROM {_TABLE} p WHERE NOT EXISTS (SELECT FROM incoming i WHERE i.code = p.code)"
             )
             written += int(cursor.rowcount)
-        cursor.execute("DROP TABLE incoming")
+        cursor.execute("DROP TABLE incoming, spelling")
         if written or not Directory.objects.exists():
             cursor.execute(_DIRECTORY, {"now": timezone.now()})
     if codes is None and written:
@@ -77,10 +77,6 @@ def _copy(table: str, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -
 
 def _spell() -> None:
     """Spell the incoming rows that are new or were renamed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE spelling (code text, text text, spelled text, grams int[]) ON COMMIT DROP"
-        )
     with connection.chunked_cursor() as cursor:
         cursor.execute(
             f"""SELECT i.code, i.name, i.address FROM incoming i LEFT JOIN {_TABLE} p USING (code)
@@ -88,11 +84,7 @@ def _spell() -> None:
         )
         _copy("spelling", ("code", *_SPELLED), (_spelled(*row) for row in cursor))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""UPDATE incoming i SET {", ".join(f"{name} = s.{name}" for name in _SPELLED)}
-                FROM spelling s WHERE s.code = i.code"""
-        )
-        cursor.execute("DROP TABLE spelling")
+        cursor.execute("ANALYZE spelling (code)")
 
 
 def _spelled(code: str, name: str, address: str) -> tuple[Any, ...]:
@@ -105,8 +97,8 @@ _CHANGED: Final = ", ".join(f"{{0}}.{name}" for name in _COLUMNS)
 _UPSERT: Final = f"""
     INSERT INTO {_TABLE} AS p ({", ".join((*_COLUMNS, *_SPELLED))})
     SELECT {", ".join(f"i.{name}" for name in _COLUMNS)},
-           {", ".join(f"coalesce(i.{name}, known.{name})" for name in _SPELLED)}
-    FROM incoming i LEFT JOIN {_TABLE} known USING (code)
+           {", ".join(f"coalesce(s.{name}, known.{name})" for name in _SPELLED)}
+    FROM incoming i LEFT JOIN spelling s USING (code) LEFT JOIN {_TABLE} known USING (code)
     WHERE known.code IS NULL OR ({_CHANGED.format("known")}) IS DISTINCT FROM ({_CHANGED.format("i")})
     ON CONFLICT (code) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], *_SPELLED))}
 """

@@ -14,7 +14,6 @@ and from the beginning of a syllable by three and four; first letters by two and
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
@@ -46,14 +45,16 @@ def plain(text: str) -> str:
 
 def spell(name: str, address: str) -> Spelling:
     """What is kept of a pharmacy to find it by."""
-    text = f"{plain(name)} {plain(address)}".strip()
-    called = plain(name).replace(" ", "")
-    spoken = _said(syllable for word in seg.cut(called) for syllable in _read(word))
+    called = plain(name)
+    text = f"{called} {plain(address)}".strip()
+    called = called.replace(" ", "")
+    spoken = [syllable for word in seg.cut(called) for syllable in _read(word)]
+    single = [syllable for character in called for syllable in _read(character)]
     letters = "".join(syllable[0] for syllable in spoken).upper()
     pieces = {*_pieces(letters, 2), *_pieces(letters, _LETTERS)}
     for word in text.split():
         pieces.update(word, _pieces(word, 2))
-    readings = {"".join(syllables): syllables for syllables in (spoken, _said(map(_usual, called)))}
+    readings = {"".join(syllables): syllables for syllables in (spoken, single)}
     for run, syllables in readings.items():
         pieces.update(_pieces(run, _PINYIN))
         begins = [0, *accumulate(map(len, syllables[:-1]))]
@@ -63,17 +64,9 @@ def spell(name: str, address: str) -> Spelling:
 
 @functools.lru_cache(maxsize=30_000)
 def _read(word: str) -> tuple[str, ...]:
-    """The syllables of a word; what is no Chinese stays, a character a syllable."""
-    return tuple(lazy_pinyin(word, errors=_one_by_one))
-
-
-def _usual(character: str) -> str:
-    """The most usual reading of a character by itself."""
-    return _read(character)[0]
-
-
-def _said(found: Iterable[str]) -> list[str]:
-    return [said for syllable in found if (said := _UNSAID.sub("", syllable.lower()))]
+    """The syllables of a word; of what is no Chinese, letters and digits stay, each by itself."""
+    said = (_UNSAID.sub("", syllable.lower()) for syllable in lazy_pinyin(word, errors=_one_by_one))
+    return tuple(syllable for syllable in said if syllable)
 
 
 def _one_by_one(text: str) -> Any:
