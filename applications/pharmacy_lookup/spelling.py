@@ -45,9 +45,9 @@ def plain(text: str) -> str:
 
 def spell(name: str, address: str) -> Spelling:
     """What is kept of a pharmacy to find it by."""
-    called = plain(name)
+    # Names are typed with their brackets or without.
+    called = plain(name).replace(" ", "")
     text = f"{called} {plain(address)}".strip()
-    called = called.replace(" ", "")
     spoken = [syllable for word in seg.cut(called) for syllable in _read(word)]
     single = [syllable for character in called for syllable in _read(character)]
     letters = "".join(syllable[0] for syllable in spoken).upper()
