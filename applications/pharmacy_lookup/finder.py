@@ -191,7 +191,9 @@ def _window_sql(search: Search) -> str:
 
 def _listed_sql(search: Search) -> str:
     """Which fit, wherever they are; then what is shown of those on the page."""
-    keys = ", ".join(f"{key} AS {name}" for key, name in zip(_KEYS[search.ordering], _KEY_NAMES, strict=False))
+    keys = ", ".join(
+        f"{key} AS {name}" for key, name in zip(_KEYS[search.ordering], _KEY_NAMES, strict=False)
+    )
     names = ", ".join(_KEY_NAMES[: len(_KEYS[search.ordering])])
     behind = ["p.code > %(key1)s"] if search.ordering is Ordering.CODE else []
     return f"""

@@ -34,6 +34,7 @@ class Entry:
     grade: Grade | None
 
 
+_CHUNK: Final = 2_000
 #: In the order of Entry's fields.
 _OWN: Final = (
     *("p.code", "p.name", "d.code", "d.name", "p.street", "p.address", "p.latitude", "p.longitude"),
@@ -62,7 +63,7 @@ def entries(on: date, codes: Iterable[str] | None = None) -> Iterator[Entry]:
     with connection.chunked_cursor() as cursor:
         cursor.execute(_SQL, {"on": on, "codes": None if codes is None else list(codes)})
         # Not by iterating: an iterator of this cursor that is given up half-way closes it.
-        while rows := cursor.fetchmany(2_000):
+        while rows := cursor.fetchmany(_CHUNK):
             yield from map(_entry, rows)
 
 

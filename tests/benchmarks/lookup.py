@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
-from statistics import median, quantiles
+from statistics import median
 from typing import Any, Final
 
 from django.db import connection
@@ -21,8 +21,6 @@ from applications.pharmacy_lookup.models import Place
 from applications.pharmacy_lookup.refresh import refresh_places
 from applications.pharmacy_lookup.spelling import words
 from tests.benchmarks import lookup_peer
-from tests.benchmarks.report import Table
-from tests.benchmarks.scratch import job
 
 #: How many points are searched, and between how many pharmacies within 2 km a dense one has.
 POINTS: Final = 100
@@ -43,10 +41,14 @@ def points() -> dict[str, list[Point]]:
             "SELECT latitude, longitude FROM pharmacy_lookup_place ORDER BY md5(code) LIMIT %s", [POINTS * 40]
         )
         drawn = [
-            Point(latitude + lot.gauss(0, 0.005), longitude + lot.gauss(0, 0.005)) for latitude, longitude in cursor
+            Point(latitude + lot.gauss(0, 0.005), longitude + lot.gauss(0, 0.005))
+            for latitude, longitude in cursor
         ]
     dense = (point for point in drawn if DENSE[0] <= (_total(point) or 0) <= DENSE[1])
-    return {"by lot": drawn[:POINTS], "dense": [point for point, _ in zip(dense, range(POINTS), strict=False)]}
+    return {
+        "by lot": drawn[:POINTS],
+        "dense": [point for point, _ in zip(dense, range(POINTS), strict=False)],
+    }
 
 
 def _total(point: Point) -> int | None:
@@ -126,7 +128,10 @@ def kinds(found: dict[str, list[Point]]) -> Iterator[tuple[str, list[Search]]]:
         )
     wide = [Search(near=point, radius=5_000, ordering=Ordering.DISTANCE, limit=_WHOLE) for point in dense]
     yield "near, densest, 5 km, 1,000 rows", wide
-    yield "near, grade D only", [Search(near=point, grades=("D",), ordering=Ordering.GRADE) for point in dense]
+    yield (
+        "near, grade D only",
+        [Search(near=point, grades=("D",), ordering=Ordering.GRADE) for point in dense],
+    )
     yield "near, a word", [Search(near=point, words=tuple(words("益丰"))) for point in dense]
     for name, typed in _TYPED.items():
         yield name, [Search(words=tuple(words(text))) for text in typed]
@@ -138,7 +143,10 @@ def kinds(found: dict[str, list[Point]]) -> Iterator[tuple[str, list[Search]]]:
     yield "suspended only", [Search(services=(Service.SUSPENDED,))]
     yield "not yet only (none is)", [Search(services=(Service.NOT_YET,))]
     yield "ended with grade A", [Search(services=(Service.ENDED,), grades=("A",))]
-    yield "suspended, grade D, a word", [Search(services=(Service.SUSPENDED,), grades=("D",), words=tuple(words("药店")))]
+    yield (
+        "suspended, grade D, a word",
+        [Search(services=(Service.SUSPENDED,), grades=("D",), words=tuple(words("药店")))],
+    )
     districts = Place.objects.order_by("district").values_list("district", flat=True).distinct()[:20]
     yield "a district by grade", [Search(district=code, ordering=Ordering.GRADE) for code in districts]
     yield "a district and a word", [Search(district=code, words=tuple(words("益丰"))) for code in districts]
@@ -148,7 +156,11 @@ def kinds(found: dict[str, list[Point]]) -> Iterator[tuple[str, list[Search]]]:
 _TYPED: Final = {
     "a common word": ["药房", "有限公司"],
     "a rare word": ["友谊路899号", "舟仁", "一心堂参茸药店有限责任公司友谊南路"],
-    "two common words, few together": ["友谊南路 老百姓参茸", "漱玉平民 医药商店有限责任", "健之佳参茸 胜利西路"],
+    "two common words, few together": [
+        "友谊南路 老百姓参茸",
+        "漱玉平民 医药商店有限责任",
+        "健之佳参茸 胜利西路",
+    ],
     "two common words, never together": ["老百姓 一心堂", "海王星辰 益丰"],
     "pinyin": ["dayaofang", "yixintang", "laobaixing", "haiwangxingchen"],
     "pinyin, rare": ["haiwangxingchencanrong", "zhoucanrongyaodian"],

@@ -20,11 +20,58 @@ from tests.benchmarks.data import PERIOD, SCHEME
 
 _FIRST: Final = "安宝北长成东丰福高广海汉杭和衡湖华淮黄惠吉济嘉江金九开昆兰乐丽连辽临柳龙泸洛梅绵南宁"
 _SECOND: Final = "安波昌城德都封关桂海汉河衡江京口林岭明南宁平浦庆泉沙山深顺台通潭西阳义元源原州中舟"
-_CHARACTERS: Final = "康仁益民济生堂和德福寿春泰安宁华美爱心百姓同德善源瑞祥永盛恒信诚元正大众惠佳健怡乐天保芝林草本杏一"
-_BRANDS: Final = "老百姓 益丰 大参林 一心堂 国大 海王星辰 同仁堂 漱玉平民 健之佳 养天和 老百姓 益丰".split()
-_ROADS: Final = "人民 解放 中山 建设 胜利 和平 新华 文化 朝阳 迎宾 滨江 学院 工业 东风 环城 府前 长江 黄河 青年 友谊".split()
-_KINDS: Final = "大药房 大药房 大药房 大药房 药房 药房 药店 药店 医药商店 参茸药店".split()
-_COMPANIES: Final = "有限公司 连锁有限公司 连锁有限公司 有限责任公司".split()
+_CHARACTERS: Final = (
+    "康仁益民济生堂和德福寿春泰安宁华美爱心百姓同德善源瑞祥永盛恒信诚元正大众惠佳健怡乐天保芝林草本杏一"
+)
+_BRANDS: Final = [
+    "老百姓",
+    "益丰",
+    "大参林",
+    "一心堂",
+    "国大",
+    "海王星辰",
+    "同仁堂",
+    "漱玉平民",
+    "健之佳",
+    "养天和",
+    "老百姓",
+    "益丰",
+]
+_ROADS: Final = [
+    "人民",
+    "解放",
+    "中山",
+    "建设",
+    "胜利",
+    "和平",
+    "新华",
+    "文化",
+    "朝阳",
+    "迎宾",
+    "滨江",
+    "学院",
+    "工业",
+    "东风",
+    "环城",
+    "府前",
+    "长江",
+    "黄河",
+    "青年",
+    "友谊",
+]
+_KINDS: Final = [
+    "大药房",
+    "大药房",
+    "大药房",
+    "大药房",
+    "药房",
+    "药房",
+    "药店",
+    "药店",
+    "医药商店",
+    "参茸药店",
+]
+_COMPANIES: Final = ["有限公司", "连锁有限公司", "连锁有限公司", "有限责任公司"]
 
 #: Even chance from 0 to n - 1. That of ``data.py`` would set the points in rows, one drawn from the other.
 _LOT: Final = """
@@ -82,7 +129,9 @@ FROM (SELECT *, (ARRAY[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 
       FROM ratings_pharmacy WHERE lot(id, 83, 100) > 0) one
 """
 # Half of those who were suspended are so still.
-_SUSPENDED: Final = "DELETE FROM ratings_servicestatus WHERE status = 'IN_SERVICE' AND lot(pharmacy_id, 84, 2) = 0"
+_SUSPENDED: Final = (
+    "DELETE FROM ratings_servicestatus WHERE status = 'IN_SERVICE' AND lot(pharmacy_id, 84, 2) = 0"
+)
 
 
 def prepare(size: int) -> dict[str, Any]:

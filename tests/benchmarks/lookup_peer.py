@@ -49,7 +49,9 @@ def exact(search: Search, codes: set[str]) -> list[str]:
     assert search.near
     found = []
     for place in Place.objects.filter(code__in=codes):
-        line = Geodesic.WGS84.Inverse(search.near.latitude, search.near.longitude, place.latitude, place.longitude)
+        line = Geodesic.WGS84.Inverse(
+            search.near.latitude, search.near.longitude, place.latitude, place.longitude
+        )
         if line["s12"] <= search.radius:
             found.append((line["s12"], place.code))
     return [code for _, code in sorted(found)][: search.limit + 1]
@@ -58,6 +60,8 @@ def exact(search: Search, codes: set[str]) -> list[str]:
 def sizes() -> dict[str, int]:
     """Bytes of ours and of its index on places."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_relation_size('place_latitude_longitude'), pg_relation_size('{_TABLE}_place')")
+        cursor.execute(
+            f"SELECT pg_relation_size('place_latitude_longitude'), pg_relation_size('{_TABLE}_place')"
+        )
         ours, peer = cursor.fetchone()
     return {"ours": ours, "peer": peer}

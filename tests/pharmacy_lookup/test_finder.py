@@ -74,7 +74,9 @@ class TestNear:
             place(**away(chance.uniform(0, 5_100), chance.uniform(0, 360)))
         page = find(Search(near=HERE, radius=5_000, ordering=Ordering.DISTANCE, limit=1_000), TODAY)
         truth = {
-            one.code: Geodesic.WGS84.Inverse(HERE.latitude, HERE.longitude, one.latitude, one.longitude)["s12"]
+            one.code: Geodesic.WGS84.Inverse(HERE.latitude, HERE.longitude, one.latitude, one.longitude)[
+                "s12"
+            ]
             for one in Place.objects.all()
         }
         within = {code: metres for code, metres in truth.items() if metres <= 5_000}
@@ -83,7 +85,8 @@ class TestNear:
         assert all(abs(row["distance"] - truth[row["code"]]) < 0.001 for row in page.rows)
 
     @pytest.mark.parametrize(
-        ("stored", "asked"), [*product((geo.WGS84, geo.GCJ02, geo.BD09), ("wgs84", "gcj02", "bd09", "cgcs2000"))]
+        ("stored", "asked"),
+        [*product((geo.WGS84, geo.GCJ02, geo.BD09), ("wgs84", "gcj02", "bd09", "cgcs2000"))],
     )
     def test_across_datums(self, stored: str, asked: str) -> None:
         """Places known from one datum's map, asked for by the coordinates of another's."""
@@ -103,7 +106,9 @@ class TestNear:
         assert codes(Search()) == found(known, unknown)
 
     def test_together_with_every_other_condition(self) -> None:
-        this = place(**graded("D"), district=330604, district_name="上虞区", street="曹娥街道", name="一心堂药店")
+        this = place(
+            **graded("D"), district=330604, district_name="上虞区", street="曹娥街道", name="一心堂药店"
+        )
         place(**graded("A"), district=330604, street="曹娥街道", name="一心堂药店")
         place(**graded("D"), street="曹娥街道", name="一心堂药店")
         place(**graded("D"), district=330604, street="百官街道", name="一心堂药店")

@@ -20,9 +20,7 @@ def there(point: Point, direction: float, metres: float) -> Point:
 
 
 def reckoned(point: Point, place: Point) -> float:
-    return metric(point.latitude).distance(
-        place.latitude - point.latitude, place.longitude - point.longitude
-    )
+    return metric(point.latitude).distance(place.latitude - point.latitude, place.longitude - point.longitude)
 
 
 class TestDistance:
@@ -44,9 +42,7 @@ class TestDistance:
     def test_the_bounds_are_near_the_truth(self) -> None:
         """So that the bounds above say how exact it is, and not only that it is exact enough."""
         point = Point(54, 100)
-        worst = max(
-            abs(reckoned(point, there(point, direction, 5_000)) - 5_000) for direction in range(360)
-        )
+        worst = max(abs(reckoned(point, there(point, direction, 5_000)) - 5_000) for direction in range(360))
         assert 0.000_29 < worst < 0.000_31
 
     @given(latitude=latitudes, longitude=longitudes)

@@ -116,7 +116,12 @@ class TestFinds:
 class TestSpelled:
     def test_as_the_library_has_it(self) -> None:
         """Names are cut into words here and each word is spelled once: to the same as if at once."""
-        for name in ("重庆桐君阁长乐行大药房", "银行卡3号A药房", "乐清市乐山路都昌厦门大厦参茸行长", "𠮷药店12B"):
+        for name in (
+            "重庆桐君阁长乐行大药房",
+            "银行卡3号A药房",
+            "乐清市乐山路都昌厦门大厦参茸行长",
+            "𠮷药店12B",
+        ):
             run = spell(name, "").spelled.split()[0]
             expected = "".join(lazy_pinyin(plain(name), errors=list))
             assert run == "".join(letter for letter in expected if letter.isascii())
@@ -152,7 +157,9 @@ class TestWords:
     @pytest.mark.parametrize("typed", ["%", "_", "%%", "\\", "'", '"', "{}", "();--", " ", "", "　", "%_\\%"])
     def test_what_means_something_to_sql_means_nothing_here(self, typed: str) -> None:
         assert words(typed) == []
-        assert not any(sign in word.meanings[0].pattern[1:-1] for word in words(f"药{typed}房") for sign in "%_\\")
+        assert not any(
+            sign in word.meanings[0].pattern[1:-1] for word in words(f"药{typed}房") for sign in "%_\\"
+        )
 
     @given(typed=st.text(max_size=50))
     @example(typed="\ud800")
