@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from django.db import connection
 from django.utils import timezone
 
-from applications.pharmacy_lookup.finder import NO_GRADE, Ordering, Search, Service, find
+from applications.pharmacy_lookup.finder import NO_GRADE, REACH, Ordering, Search, Service, find
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Place
 from applications.pharmacy_lookup.spelling import words
@@ -68,6 +69,8 @@ def sorts() -> Iterator[tuple[str, list[Search]]]:
     yield "near, 5 km of the densest, 1,000 rows", wide
     for what, more in (("grade D only", {"grades": ("D",)}), ("a word", _words("益丰"))):
         yield f"near, {what}", [Search(near=one, **more) for one in places["dense"]]  # type: ignore[arg-type]
+    far = [replace(wide[0], radius=radius, limit=1, **_words("火锅店")) for radius in REACH]
+    yield "the nearest of what is nowhere", far + [replace(one, words=(), grades=("E",)) for one in far]
     for what, typed in _TYPED.items():
         yield what, [Search(**_words(text)) for text in typed]
     yield "a city's name", [Search(**_words(name)) for name in _cities()]
