@@ -35,6 +35,8 @@ from ratings.published import publications_signed, scale
 _CODE: Final = re.compile(r"P[1-8][0-9]{10}")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{12,64}")
 _SIZE: Final = 1024 * 1024
+#: Values that are shown of a row that was altered.
+_VALUES: Final = 6
 #: What is wrong with the proof that a file bears.
 _PROOF_FAULTS: Final = {
     "line": gettext_lazy("文件不完整：有一行过长或缺失。"),
@@ -90,7 +92,7 @@ def _uploaded(request: HttpRequest) -> HttpResponse:
     try:
         finding = check_file(cast(BinaryIO, upload.file))
     except Unreadable as error:
-        wrong = f"{error.why}{error.remedy}"
+        wrong = gettext("{why}{remedy}").format(why=error.why, remedy=error.remedy)
         return _answer(request, {"file_wrong": wrong, "file_name": name}, HTTPStatus.UNPROCESSABLE_ENTITY)
     return _answer(request, {"file_name": name, "finding": _told(finding)})
 
@@ -164,7 +166,8 @@ def _told(finding: Finding) -> dict[str, Any]:
         {
             "kind": _ROW_FAULTS[one.kind],
             "one": one,
-            "values": [(titles.get(name, name), ours, theirs) for name, ours, theirs in one.values],
+            "values": [(titles.get(name, name), ours, theirs) for name, ours, theirs in one.values[:_VALUES]],
+            "more_values": max(0, len(one.values) - _VALUES),
         }
         for one in finding.differences
     ]
