@@ -17,7 +17,7 @@ NO_INSTALL = { echo "Stop: the packages could not be installed (see above). Wher
 	"a proxy or a mirror of the package index, set PIP_PROXY or PIP_INDEX_URL and try again." >&2; exit 1; }
 
 .PHONY: help demo stop test check lint format types imports migrations-check deploy-check \
-	bench lock clean FORCE
+	api-check bench lock clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
@@ -35,7 +35,7 @@ test: $(VENV)/.test ## run the whole test suite (PYTEST_ARGS=...)
 	@$(TEST_ENV) $(PY) -m pytest $(PYTEST_ARGS); status=$$?; \
 	$(TEST_ENV) $(PY) -m creditsys.embedded_postgres stop --if-idle >/dev/null; exit $$status
 
-check: lint types imports migrations-check deploy-check ## all checks that are not tests
+check: lint types imports migrations-check deploy-check api-check ## all checks that are not tests
 
 lint: $(VENV)/.test ## style and likely mistakes
 	$(PY) -m ruff check .
@@ -60,6 +60,9 @@ deploy-check: $(VENV)/.test ## Django's own check of the production settings
 	SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(60))') \
 	SIGNING_KEY=$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	$(PY) manage.py check --deploy --fail-level WARNING
+
+api-check: $(VENV)/.test ## the description of the public API (OpenAPI) is whole and valid
+	$(TEST_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 bench: $(VENV)/.test ## measure speed and memory (BENCH_ARGS=...)
 	@$(BENCH_ENV) $(PY) -m tests.benchmarks $(BENCH_ARGS); status=$$?; \

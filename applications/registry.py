@@ -24,5 +24,6 @@ def installed() -> tuple[Application, ...]:
 
 
 def urlpatterns() -> list[URLResolver]:
-    """The addresses of all applications, each of which says itself where it lies."""
-    return [path("", include(application.urls)) for application in installed()]
+    """The addresses of all applications, each of which says itself where it lies; then what their APIs share."""
+    own = [path("", include(application.urls)) for application in installed()]
+    return [*own, path("api/", include("applications.api.urls"))]

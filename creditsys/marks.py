@@ -24,11 +24,11 @@ def grade_colour(position: int, grades: int) -> str:
     return "worst" if position == grades - 1 else str(min(position, len(_SHAPES) - 1))
 
 
-def grade_badge(position: int, names: Sequence[tuple[str, str]]) -> SafeString:
-    """A grade as shape, letter and word. ``names`` are (name, label), best first; -1 = not rated."""
+def grade_badge(position: int, names: Sequence[tuple[str, str]], *, absent: str = "不予评级") -> SafeString:
+    """A grade as shape, letter and word. ``names`` are (name, label), best first; -1 = ``absent``."""
     colour = grade_colour(position, len(names))
     if colour == "none":
-        return _shape(colour, _NOT_RATED, "", "不予评级")
+        return _shape(colour, _NOT_RATED, "", absent)
     name, label = names[position]
     shape = _WORST if colour == "worst" else _SHAPES[int(colour)]
     inside = name if len(name) <= 2 else ""

@@ -98,8 +98,8 @@ INSTALLED_APPS += [path.rsplit(".", 2)[0] for path in APPLICATIONS]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, which compresses nothing in the demo
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -174,7 +174,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 # The lock ends when the page said that it would, however often somebody tries meanwhile.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "ratings.services.audit.client_address"
+AXES_CLIENT_IP_CALLABLE = "creditsys.addresses.client_address"
 AXES_LOCKOUT_CALLABLE = "ratings.admin.sign_in.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins stand in our own audit record
@@ -249,9 +249,18 @@ CELERY_BEAT_SCHEDULE["bring the places that residents find up to date"] = {
 
 # Counts of requests. Without Redis each process counts for itself.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # A request does not wait for it longer than this, seconds.
+        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
+    }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        # of addresses that asked within the last minutes
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
 }
 # How many requests an address may send to the public API in a minute.
 API_REQUESTS_A_MINUTE = positive("API_REQUESTS_A_MINUTE", 120)
@@ -259,6 +268,26 @@ API_REQUESTS_A_MINUTE = positive("API_REQUESTS_A_MINUTE", 120)
 REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "applications.api.problems.handler",
+    "URL_FORMAT_OVERRIDE": None,  # applications.api.negotiation reads it
+    "UNAUTHENTICATED_USER": None,
+}
+
+# The description of the public APIs, at /api/v1/schema/.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "定点零售药店信用查询接口 Public API of pharmacies' credit grades",
+    "DESCRIPTION": (
+        "查询定点零售药店及其已公布的信用等级；无需登记。Designated pharmacies and their published credit"
+        " grades; open to all.\n\n出错时按 RFC 9457 答复，中英文并列。Errors are told as RFC 9457 has it,"
+        " in Chinese and English."
+    ),
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SORT_OPERATION_PARAMETERS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [],  # choices stand where they belong
 }
 
 # The city that this installation serves, and the scheme that rates it.

@@ -40,7 +40,10 @@ _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})")
 _LONGEST: Final = 400
 _DISTRICT: Final = re.compile(r"[1-8][0-9]{5}")
-_CODE: Final = re.compile(r"P[1-8][0-9]{10}")
+#: A designated code of a pharmacy.
+CODE: Final = re.compile(r"P[1-8][0-9]{10}")
+#: So many unknown parameters are told of.
+_MOST_UNKNOWN: Final = 10
 _Given = Mapping[str, Sequence[str]]
 _Enum = TypeVar("_Enum", Service, Ordering)
 
@@ -77,21 +80,21 @@ class Query:
         return base64.urlsafe_b64encode(orjson.dumps([self.fingerprint, *last])).decode().rstrip("=")
 
 
-def read_query(given: _Given, *, strict: bool = True) -> Query:
+def read_query(given: _Given, *, strict: bool = True, parameters: Sequence[str] = PARAMETERS) -> Query:
     """The query of a request's parameters (name to its values). Raises BadQuery with all faults.
 
-    ``strict`` also refuses parameters that there are not, so that a misspelt one is noticed. Reads the
+    ``strict`` also refuses what is not among ``parameters``, so that a misspelt one is noticed. Reads the
     directory, with one query, only where a grade or a district is named.
     """
-    return _Reader(given, strict).query()
+    return _Reader(given, parameters if strict else None).query()
 
 
 class _Reader:
-    def __init__(self, given: _Given, strict: bool) -> None:
+    def __init__(self, given: _Given, parameters: Sequence[str] | None) -> None:
         self._given = {name: [value for value in values if value] for name, values in given.items()}
         self._faults: list[Fault] = []
-        if strict:
-            self._refuse_unknown()
+        if parameters is not None:
+            self._refuse_unknown(parameters)
 
     def query(self) -> Query:
         datum = self._datum()
@@ -134,15 +137,14 @@ class _Reader:
         parts = (part.strip() for value in self._given.get(name, []) for part in value[:_LONGEST].split(","))
         return list(dict.fromkeys(part for part in parts if part))
 
-    def _refuse_unknown(self) -> None:
-        for name in self._given:
-            if name in PARAMETERS:
-                continue
-            near = get_close_matches(name[:40], PARAMETERS, n=1)
+    def _refuse_unknown(self, parameters: Sequence[str]) -> None:
+        unknown = [name for name in self._given if name not in parameters]
+        for name in unknown[:_MOST_UNKNOWN]:
+            near = get_close_matches(name[:40], parameters, n=1)
             if near:
                 self._wrong(name, _("没有这个参数；是否应为 {name}？"), name=near[0])
             else:
-                self._wrong(name, _("没有这个参数；可用的有 {names}。"), names="、".join(PARAMETERS))
+                self._wrong(name, _("没有这个参数；可用的有 {names}。"), names="、".join(parameters))
 
     def _datum(self) -> str:
         asked = self._one("datum").lower().replace("-", "")
@@ -330,7 +332,7 @@ def _is_key(values: list[Any], ordering: Ordering) -> bool:
 
 
 def _is_code(value: Any) -> bool:
-    return isinstance(value, str) and bool(_CODE.fullmatch(value))
+    return isinstance(value, str) and bool(CODE.fullmatch(value))
 
 
 def _is_position(value: Any) -> bool:

@@ -13,8 +13,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
+from creditsys.addresses import client_address
 from ratings.admin.sessions import begin
-from ratings.services.audit import Actor, client_address, record
+from ratings.services.audit import Actor, record
 from ratings.services.sign_in import locks_of
 
 

@@ -24,6 +24,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from creditsys.addresses import client_address
 from creditsys.marks import grade_badge
 from ratings.models import Adjustment, Complaint, NoticeLink, Objection, Pharmacy, RatingPeriod, Violation
 from ratings.rules.exact import decimal_text
@@ -31,7 +32,6 @@ from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES
 from ratings.rules.periods import Period
 from ratings.rules.vocabulary import GRAVITIES
-from ratings.services.audit import client_address
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating, explain_rerating
 from ratings.services.links import LinkClosed, check_browser, find_link, new_secret, open_link, visitor

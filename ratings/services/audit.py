@@ -1,12 +1,11 @@
 """Putting acts on record."""
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 
+from creditsys.addresses import client_address
 from ratings.models import AuditEvent
 from ratings.services.errors import Refused
 
@@ -22,17 +21,6 @@ class Actor:
     def of(cls, request: HttpRequest) -> "Actor":
         """The signed-in user of a request."""
         return cls(request.user.get_username(), client_address(request))
-
-
-def client_address(request: HttpRequest) -> str | None:
-    """Where a request comes from: as many hops back as there are trusted proxies before us."""
-    hops = settings.TRUSTED_PROXIES
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    address = forwarded[-hops].strip() if 0 < hops <= len(forwarded) else request.META.get("REMOTE_ADDR", "")
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return None
 
 
 #: The system itself: commands and scheduled tasks without a person.

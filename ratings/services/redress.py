@@ -127,7 +127,7 @@ def _name(position: int, scheme: Scheme) -> str:
 def grade_in_force(pharmacy_id: int, on: date) -> PublishedGrade | None:
     """The row in force of a pharmacy, if it holds on the day; it may say that there is no grade.
 
-    As at the door outward (``ratings/published.py``), it is the newest of the latest period: a
+    As at the door outward (``ratings/published/``), it is the newest of the latest period: a
     pharmacy that changed districts may have been published for an earlier period later.
     """
     rows = PublishedGrade.objects.filter(pharmacy_id=pharmacy_id)

@@ -17,6 +17,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.utils import timezone
 
+from applications.pharmacy_lookup.refresh import refresh_places
 from ratings.models import (
     Adjustment,
     AuditEvent,
@@ -95,6 +96,7 @@ def build(size: int, folder: str) -> dict[str, Any]:
     AuditEvent.objects.bulk_create(
         AuditEvent(actor=f"职员{n % 200}", action="登录", subject=f"user:{n % 200}") for n in range(size)
     )
+    refresh_places()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
     return {

@@ -26,6 +26,17 @@ def connect(database: str | None = None) -> None:
     if database:
         settings.DATABASES["default"]["NAME"] = database
     django.setup()
+    if database:
+        _let_no_application_follow()
+
+
+def _let_no_application_follow() -> None:
+    """What applications copy after each change is measured by itself (``lookup.py``), not with its cause."""
+    from ratings import published
+
+    for signal in (published.announced, published.changed):
+        signal.receivers.clear()
+        signal.sender_receivers_cache.clear()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import resolve, reverse
 from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
@@ -53,14 +54,37 @@ def page(
     request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200, seconds: int = 60
 ) -> HttpResponse:
     """A page of ``templates/pharmacy_lookup``; browsers may keep it for some seconds."""
-    request.current_app = ENGLISH if is_english(request) else "pharmacy_lookup"
+    request.current_app = _instance(is_english(request))
     shared = {
         "city": settings.CITY_NAME,
         "demo": not settings.PRODUCTION,
         "english": is_english(request),
         "large": request.COOKIES.get(LARGE) == "1",
+        "other_language": _other_language(request),
     }
     response = render(request, f"pharmacy_lookup/{template}", {**shared, **context}, status=status)
     patch_cache_control(response, private=True, max_age=seconds if status == 200 else 0)
     patch_vary_headers(response, ["Cookie"])
     return response
+
+
+def home(request: HttpRequest) -> str:
+    """The address of the search, in the language of the page at hand."""
+    return reverse("pharmacy_lookup:search", current_app=_instance(is_english(request)))
+
+
+def _instance(english: bool) -> str:
+    return ENGLISH if english else "pharmacy_lookup"
+
+
+def _other_language(request: HttpRequest) -> str:
+    """The address of the same page, asked the same, in the other language."""
+    match = request.resolver_match or resolve(request.path_info)
+    path = reverse(
+        f"pharmacy_lookup:{match.url_name}",
+        args=match.args,
+        kwargs=match.kwargs,
+        current_app=_instance(not is_english(request)),
+    )
+    asked = request.META.get("QUERY_STRING", "")
+    return f"{path}?{asked}" if asked else path

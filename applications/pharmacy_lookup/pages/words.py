@@ -1,5 +1,6 @@
 """Numbers, days and states in plain words, in the language of the moment."""
 
+import math
 import re
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,6 +10,8 @@ from django.utils.dateformat import format as format_day
 from django.utils.text import format_lazy
 from django.utils.translation import gettext, gettext_lazy
 
+from applications.pharmacy_lookup.finder import Service
+
 #: Why a grade was published, by ``ratings.published.EVENTS``.
 EVENTS: Final = {
     "PERIODIC": gettext_lazy("定期评价"),
@@ -16,6 +19,26 @@ EVENTS: Final = {
     "CORRECTION": gettext_lazy("更正"),
     "REPAIR": gettext_lazy("信用修复"),
     "WITHDRAWAL": gettext_lazy("撤回"),
+}
+#: Whether one can pay by insurance there.
+SERVICES: Final = {
+    Service.IN_SERVICE: gettext_lazy("正常服务"),
+    Service.SUSPENDED: gettext_lazy("暂停医保服务"),
+    Service.ENDED: gettext_lazy("已不再定点"),
+    Service.NOT_YET: gettext_lazy("尚未开始定点"),
+}
+#: What a fault of a query is about, by parameter.
+PARAMETERS: Final = {
+    "near": gettext_lazy("位置"),
+    "datum": gettext_lazy("坐标系"),
+    "radius": gettext_lazy("范围"),
+    "grade": gettext_lazy("等级"),
+    "service": gettext_lazy("服务状态"),
+    "district": gettext_lazy("区县"),
+    "street": gettext_lazy("街道（乡镇）"),
+    "q": gettext_lazy("名称或地址"),
+    "ordering": gettext_lazy("排序"),
+    "cursor": gettext_lazy("翻页"),
 }
 _PERIOD: Final = re.compile(r"(\d{4})(?:(H[12]|Q[1-4])|-(\d\d))?")
 _PART: Final = {
@@ -55,6 +78,29 @@ def period_words(period: str) -> str:
     if month:
         return format_day(date(int(year), int(month), 1), gettext("Y年n月"))
     return str(format_lazy(_PART[part], year=year))
+
+
+def distance_words(metres: float) -> str:
+    """``850 米`` or ``1.2 公里``; nothing is nearer than 10 metres."""
+    rounded = max(10, round(metres, -1))
+    if rounded < 1000:
+        return gettext("{metres} 米").format(metres=f"{rounded:.0f}")
+    return gettext("{kilometres} 公里").format(kilometres=f"{metres / 1000:.1f}")
+
+
+def beyond_words(metres: float) -> str:
+    """A distance that was too far, rounded up to 10 metres: never within the limit that it exceeds."""
+    up = math.ceil(metres / 10) * 10
+    if up < 1000:
+        return gettext("{metres} 米").format(metres=up)
+    return gettext("{kilometres} 公里").format(kilometres=f"{up / 1000:g}")
+
+
+def radius_words(metres: int) -> str:
+    """A round distance: ``500 米``, ``2 公里``, ``1.5 公里``."""
+    if metres < 1000:
+        return gettext("{metres} 米").format(metres=metres)
+    return gettext("{kilometres} 公里").format(kilometres=f"{metres / 1000:g}")
 
 
 def score_words(thousandths: int) -> str:

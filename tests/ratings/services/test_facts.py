@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 from django.utils import timezone
 
+from creditsys.addresses import client_address
 from ratings.models import AuditEvent, Complaint, CreditRepair, Objection, Pharmacy, Violation
 from ratings.rules import shipped_schemes
 from ratings.rules.periods import Period
-from ratings.services.audit import Actor, client_address
+from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.facts import record_fact, save_registry, void_fact
 from ratings.services.imports import check_import, import_file

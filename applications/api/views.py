@@ -1,0 +1,128 @@
+"""What all public APIs have in common, the address that describes them, and the one for unknown addresses."""
+
+from hashlib import blake2b
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseNotModified, HttpResponsePermanentRedirect
+from django.urls import Resolver404, resolve
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from applications.api.negotiation import Json, Negotiation
+from applications.api.problems import Problem
+from applications.api.schema import SchemaJson, SchemaYaml
+from applications.api.throttle import Budget, PerAddress
+
+#: How long anyone may keep an answer.
+_CACHE: Final = "public, max-age=60"
+#: Reading from pages of any other site (CORS); there is nothing that a cookie would change.
+_CROSS_ORIGIN: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Link, RateLimit, RateLimit-Policy, Retry-After",
+}
+_PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, Accept-Language, If-None-Match",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+class PublicView(APIView):
+    """What anyone may read without sign-in: no session is looked at, nothing is written.
+
+    A view gives plain dicts to :meth:`answer`, and raises :class:`Problem` for what is wrong.
+    """
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    parser_classes = ()
+    renderer_classes: tuple[type[BaseRenderer], ...] = (Json,)
+    throttle_classes = (PerAddress,)
+    content_negotiation_class = Negotiation
+    http_method_names = ["get", "head", "options"]
+
+    #: what the asking address has left; None where that is not counted
+    budget: Budget | None = None
+
+    def answer(self, data: Any) -> HttpResponse:
+        """The answer in the format that was asked for, or 304 where the asker has it already."""
+        renderer = self.request.accepted_renderer
+        body = renderer.render(data)
+        # Weak, as it also stands for the compressed answer.
+        tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+        known = {
+            one.removeprefix("W/") for one in parse_etags(self.request.META.get("HTTP_IF_NONE_MATCH", ""))
+        }
+        response = (
+            HttpResponseNotModified()
+            if known & {tag, "*"}
+            else HttpResponse(body, content_type=renderer.media_type)
+        )
+        response["ETag"] = f"W/{tag}"
+        response["Cache-Control"] = _CACHE
+        return response
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What may be asked, for browsers that ask before they ask (CORS)."""
+        return HttpResponse(status=204, headers=_PREFLIGHT)
+
+    def throttled(self, request: Request, wait: int) -> None:
+        text = _("每分钟最多 {limit} 次；请在 {seconds} 秒后再试。")
+        raise Problem(429, format_lazy(text, limit=settings.API_REQUESTS_A_MINUTE, seconds=wait))
+
+    def finalize_response(
+        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Adds what every answer carries, errors too."""
+        response["Allow"] = ", ".join(self.allowed_methods)
+        for name, value in _CROSS_ORIGIN.items():
+            response[name] = value
+        for name, value in (self.budget.headers() if self.budget else {}).items():
+            response[name] = value
+        response.setdefault("Cache-Control", "no-store")
+        patch_vary_headers(response, ("Accept", "Accept-Encoding"))
+        return response
+
+
+class SchemaView(PublicView):
+    """The description of all public APIs (OpenAPI 3.1), as JSON or YAML."""
+
+    schema = None
+    renderer_classes = (SchemaJson, SchemaYaml)
+
+    def get(self, request: Request) -> HttpResponse:
+        return self.answer(None)
+
+
+class UnknownView(PublicView):
+    """Every other address under ``/api/``: without its last slash it leads to the right one, else 404."""
+
+    schema = None
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """Nothing here is given in a format of one's choice."""
+        return Json(), Json.media_type
+
+    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        raise Problem(404)
+
+    def get(self, request: Request, path: str) -> HttpResponse:
+        if _is_known(f"{request.path_info}/"):
+            query = request.META.get("QUERY_STRING", "")
+            return HttpResponsePermanentRedirect(f"{request.path}/{'?' if query else ''}{query}")
+        raise Problem(404)
+
+
+def _is_known(path: str) -> bool:
+    try:
+        found = resolve(path)
+    except Resolver404:
+        return False
+    return getattr(found.func, "cls", None) is not UnknownView
