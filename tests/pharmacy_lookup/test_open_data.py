@@ -334,7 +334,7 @@ class TestPages:
         )
         assert "没有更早的名单" in client.get("/open-data/?before=1").content.decode()
         assert "?before=4#changes" in client.get("/open-data/2/").content.decode()
-        assert "#changes\"" not in client.get("/open-data/2/?before=4").content.decode()
+        assert '#changes"' not in client.get("/open-data/2/?before=4").content.decode()
         first = client.get("/open-data/index.json").json()
         assert [one["publication"] for one in first["publications"]] == [1, 2]
         rest = client.get(first["next"]).json()
