@@ -1,7 +1,7 @@
 """The search: near a place, in a district, or by words; a form and a list, of which a map is an extra."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -175,23 +175,22 @@ def _row(number: int, row: dict[str, Any]) -> Row:
     )
 
 
-def _periods(rows: Iterable[dict[str, Any]]) -> list[str]:
+def _periods(rows: Iterable[dict[str, Any]]) -> str:
     """The periods of the grades that are shown, newest first."""
-    return [
-        period_words(period)
-        for period in sorted({row["period"] for row in rows if row["holds"]}, reverse=True)
-    ]
+    periods = sorted({row["period"] for row in rows if row["holds"]}, reverse=True)
+    return gettext("、").join(map(period_words, periods))
 
 
 def _nothing_near(given: _Given, search: Search) -> dict[str, Any]:
     """Where the nearest is, and the link that finds it; the districts if it is nowhere near."""
     row = nearest(search, timezone.localdate())
     if row is None:
-        return {"far": True}
+        anything = Search(near=search.near, services=tuple(Service))
+        return {"far": nearest(anything, timezone.localdate()) is None}
     enough = next((radius for radius in RADII if radius >= row["distance"]), None)
     there = f"{row['longitude']:.5f},{row['latitude']:.5f}"
     return {
-        "nearest": _row(1, row),
+        "nearest": replace(_row(1, row), distance=""),
         "nearest_distance": beyond_words(row["distance"]),
         "wider": radius_words(enough) if enough else "",
         "wider_page": f"?{_link(given, radius=str(enough))}"
@@ -233,7 +232,7 @@ def _orderings(given: _Given, search: Search) -> list[Choice]:
     first = Ordering.CODE if search.near is None else Ordering.DISTANCE
     texts = {
         Ordering.DISTANCE: gettext("由近到远"),
-        Ordering.CODE: gettext("按编码"),
+        Ordering.CODE: gettext("默认顺序"),
         Ordering.GRADE: gettext("等级由高到低"),
     }
     return [
@@ -294,7 +293,7 @@ def _rings(near: Point, radius: int) -> dict[str, Any]:
     return {
         "centre": _drawn(near),
         "radius": radius,
-        "rings": "|".join(f"{ring}:{radius_words(ring)}" for ring in (radius // 2, radius)),
+        "rings": "|".join(f"{ring}:{radius_words(ring)}" for ring in (radius // 4, radius // 2, radius)),
     }
 
 
