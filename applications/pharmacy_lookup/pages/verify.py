@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
+from applications.api.throttle import spend
 from applications.pharmacy_lookup.finder import get_place
 from applications.pharmacy_lookup.open_data.checking import (
     UNKNOWN,
@@ -35,6 +36,8 @@ from ratings.published import publications_signed, scale
 _CODE: Final = re.compile(r"P[1-8][0-9]{10}")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{12,64}")
 _SIZE: Final = 1024 * 1024
+#: Files that one address may have checked in a minute: a large one takes seconds.
+UPLOADS_A_MINUTE: Final = 10
 #: Values that are shown of a row that was altered.
 _VALUES: Final = 6
 #: What is wrong with the proof that a file bears.
@@ -66,6 +69,14 @@ def verify(request: HttpRequest) -> HttpResponse:
                 limit=settings.VERIFY_MAX_MB
             )
             return _answer(request, {"file_wrong": wrong}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        budget = spend(request, "verify", UPLOADS_A_MINUTE)
+        if budget is not None and budget.spent:
+            wrong = gettext("一分钟内最多核验 {limit} 份文件；请过一会儿再试，或用核验程序离线核验。").format(
+                limit=UPLOADS_A_MINUTE
+            )
+            response = _answer(request, {"file_wrong": wrong}, HTTPStatus.TOO_MANY_REQUESTS)
+            response["Retry-After"] = str(budget.resets_in)
+            return response
         return _uploaded(request)
     return _asked(request)
 
