@@ -148,7 +148,7 @@ _FAULT: Final = format_lazy(
 )
 _UNKNOWN: Final = (
     "radius",
-    format_lazy(_("没有这个参数；可用的有 {names}。"), names="datum、format"),
+    format_lazy(_("没有这个参数；可用的有 {names}。"), names="datum format"),
 )
 
 search: Final = extend_schema(
