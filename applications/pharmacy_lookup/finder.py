@@ -5,11 +5,11 @@ within the radius on the ellipsoid (``geodesy.py``). Place and newest grade come
 
 A search without a point or a district may fit anything from none to all of half a million rows. It first
 looks at the next ``WINDOW`` pharmacies by code: what fits many fills a page there. Only what fits few is
-left for the trigram index, which is fast for few.
+left for the indexes, of which each condition that can be rare has one: they are fast for few.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -17,12 +17,14 @@ from typing import Any, Final
 from django.db import connection
 
 from applications.pharmacy_lookup.application import APPLICATION
-from applications.pharmacy_lookup.geodesy import Point, box_around, metric
+from applications.pharmacy_lookup.geodesy import Point, box_around, polynomials
 from applications.pharmacy_lookup.models import Place
 from applications.pharmacy_lookup.spelling import Word
 
-#: How many pharmacies are looked at in the order of their codes before an index is asked.
+#: How many pharmacies are looked at in the order of their codes before an index is asked, and for each row
+#: of a large page.
 WINDOW: Final = 3_000
+WINDOW_A_ROW: Final = 30
 #: How far the nearest pharmacy is looked for, metres: first near by, then in the region.
 REACH: Final = (10_000, 50_000)
 #: Stands for the name of a grade in a search: pharmacies that have none today.
@@ -99,18 +101,24 @@ _SERVICE: Final = """
              FROM jsonb_array_elements(p.statuses) WITH ORDINALITY AS listed(one, place)
              WHERE (one ->> 0)::date <= %(on)s ORDER BY place DESC LIMIT 1), 'IN_SERVICE')
     END"""
-_HOLDS: Final = "coalesce(p.position >= 0 AND (p.valid_until IS NULL OR p.valid_until > %(on)s), false)"
-_UNUSUAL: Final = "(p.statuses IS NOT NULL OR p.designated_until IS NOT NULL)"
-_DISTANCE: Final = """
-    CROSS JOIN LATERAL (SELECT p.latitude - %(lat)s AS dlat, p.longitude - %(lng)s AS dlng) off
-    CROSS JOIN LATERAL (SELECT off.dlat * (%(m0)s + %(m1)s * off.dlat) AS north,
-                               off.dlng * (%(p0)s + off.dlat * (%(p1)s + %(p2)s * off.dlat)) AS east) part
-    CROSS JOIN LATERAL (SELECT sqrt(part.north * part.north + part.east * part.east) AS distance) far
-"""
-_BOX: Final = (
+#: Written so that an index finds the few; what holds is the rest.
+_HOLDS_NOT: Final = "(p.grade IS NULL OR p.grade = '' OR coalesce(p.valid_until <= %(on)s, false))"
+_HOLDS: Final = f"NOT {_HOLDS_NOT}"
+_USUAL: Final = "p.statuses IS NULL AND p.designated_until IS NULL AND p.designated_on <= %(on)s"
+#: Where those are that are not simply in service: narrower than it may be, never too narrow.
+_CANDIDATES: Final = {
+    Service.SUSPENDED: "p.statuses IS NOT NULL",
+    Service.ENDED: "p.statuses IS NOT NULL OR p.designated_until <= %(on)s",
+    Service.NOT_YET: "p.designated_on > %(on)s",
+}
+#: Metres, as ``geodesy.Polynomials`` has them.
+_NORTH: Final = "%(n0)s + p.latitude * (%(n1)s + %(n2)s * p.latitude)"
+_EAST: Final = "(p.longitude - %(lng)s) * (%(e0)s + p.latitude * (%(e1)s + %(e2)s * p.latitude))"
+_DISTANCE: Final = f"(point({_NORTH}, {_EAST}) <-> point '(0,0)')"
+_WITHIN: Final = (
     "p.latitude BETWEEN %(south)s AND %(north)s",
     "p.longitude BETWEEN %(west)s AND %(east)s",
-    "far.distance <= %(radius)s",
+    f"{_DISTANCE} <= %(radius)s",
 )
 #: The sort key of each ordering; the last part makes it total.
 _KEYS: Final = {
@@ -127,11 +135,11 @@ def find(search: Search, on: date) -> Page:
     if search.near is not None:
         rows = _read(_near_sql(search), params)
     elif search.district is not None:
-        rows = _read(_listed_sql(search, _TABLE), params)
+        rows = _read(_listed_sql(search), params)
     else:
-        rows = _read(_listed_sql(search, _WINDOW), params)
+        rows = _read(_window_sql(search), params)
         if len(rows) <= search.limit:
-            rows = _read(_listed_sql(search, _TABLE), params)
+            rows = _read(_listed_sql(search), params)
     return _page(search, rows)
 
 
@@ -153,8 +161,6 @@ def get_place(code: str, on: date) -> dict[str, Any] | None:
 
 
 _NAME: Final = Place._meta.db_table
-_TABLE: Final = f"{_NAME} p"
-_WINDOW: Final = f"(SELECT * FROM {_NAME} WHERE code > %(key1)s ORDER BY code LIMIT {WINDOW}) p"
 
 
 def _columns(distance: str) -> str:
@@ -165,30 +171,53 @@ def _columns(distance: str) -> str:
 def _near_sql(search: Search) -> str:
     """All within the radius are reckoned and counted before the page is cut."""
     key = ", ".join(_KEYS[search.ordering])
-    conditions = " AND ".join((*_BOX, *_conditions(search)))
     return f"""
-        WITH found AS MATERIALIZED (SELECT {_columns("far.distance")} FROM {_NAME} p {_DISTANCE} WHERE {conditions})
-        SELECT *, (SELECT count(*) FROM found), {key} FROM found {_behind(search, key)}
-        ORDER BY {key} LIMIT {search.limit + 1}
+        SELECT *, {key}
+        FROM (SELECT {_columns(_DISTANCE)}, count(*) OVER ()
+              FROM {_NAME} p WHERE {_all((*_WITHIN, *_conditions(search)))}) found
+        {_behind(search)} ORDER BY {key} LIMIT {search.limit + 1}
     """
 
 
-def _listed_sql(search: Search, source: str) -> str:
-    key = ", ".join(_KEYS[search.ordering])
-    conditions = " AND ".join(_conditions(search)) or "true"
+def _window_sql(search: Search) -> str:
+    """The next pharmacies by code, and which of them fit."""
+    window = max(WINDOW, WINDOW_A_ROW * search.limit)
     return f"""
-        WITH found AS {"" if source is _WINDOW else "MATERIALIZED"} (
-            SELECT {_columns("NULL::float8")} FROM {source} WHERE {conditions})
-        SELECT *, NULL::bigint, {key} FROM found {_behind(search, key)}
-        ORDER BY {key} LIMIT {search.limit + 1}
+        SELECT {_columns("NULL::float8")}, NULL::bigint, p.code
+        FROM (SELECT * FROM {_NAME} WHERE code > %(key1)s ORDER BY code LIMIT {window}) p
+        WHERE {_all(_conditions(search))} ORDER BY p.code LIMIT {search.limit + 1}
     """
 
 
-def _behind(search: Search, key: str) -> str:
+def _listed_sql(search: Search) -> str:
+    """Which fit, wherever they are; then what is shown of those on the page."""
+    keys = ", ".join(
+        f"{key} AS {name}" for key, name in zip(_KEYS[search.ordering], _KEY_NAMES, strict=False)
+    )
+    names = ", ".join(_KEY_NAMES[: len(_KEYS[search.ordering])])
+    behind = ["p.code > %(key1)s"] if search.ordering is Ordering.CODE else []
+    return f"""
+        WITH found AS MATERIALIZED (
+            SELECT p.code, p.position, {_HOLDS} AS holds, NULL::float8 AS distance
+            FROM {_NAME} p WHERE {_all([*behind, *_conditions(search)])}
+        ), page AS (
+            SELECT {keys}, code AS one FROM found {_behind(search)} ORDER BY {names} LIMIT {search.limit + 1}
+        )
+        SELECT {_columns("NULL::float8")}, NULL::bigint, {names}
+        FROM page JOIN {_NAME} p ON p.code = page.one ORDER BY {names}
+    """
+
+
+def _all(conditions: Iterable[str]) -> str:
+    return " AND ".join(conditions) or "true"
+
+
+def _behind(search: Search) -> str:
     if not search.after:
         return ""
-    placeholders = ", ".join(f"%({name})s" for name in _KEY_NAMES[: len(_KEYS[search.ordering])])
-    return f"WHERE ({key}) > ({placeholders})"
+    keys = _KEYS[search.ordering]
+    placeholders = ", ".join(f"%({name})s" for name in _KEY_NAMES[: len(keys)])
+    return f"WHERE ({', '.join(keys)}) > ({placeholders})"
 
 
 def _conditions(search: Search) -> Iterator[str]:
@@ -198,28 +227,25 @@ def _conditions(search: Search) -> Iterator[str]:
         yield "p.street = %(street)s"
     if search.grades:
         named = f"p.grade = ANY(%(grades)s) AND {_HOLDS}"
-        yield f"({named} OR NOT {_HOLDS})" if NO_GRADE in search.grades else named
+        yield f"({named} OR {_HOLDS_NOT})" if NO_GRADE in search.grades else named
     yield from _service_conditions(search)
     for number, word in enumerate(search.words):
-        if word.code:
-            yield f"(p.code LIKE %(code{number})s OR p.spelled LIKE %(spelled{number})s)"
-        if word.text:
-            yield f"p.reading LIKE %(reading{number})s AND p.text LIKE %(text{number})s"
-        if word.spelled:
-            yield f"p.spelled LIKE %(spelled{number})s"
+        meant = [
+            f"p.{one.column} LIKE %(pattern{number}_{place})s AND p.grams @> %(grams{number}_{place})s::int[]"
+            for place, one in enumerate(word.meanings)
+        ]
+        yield f"({' OR '.join(meant)})" if meant else f"p.code LIKE %(code{number})s"
 
 
 def _service_conditions(search: Search) -> Iterator[str]:
     if set(search.services) == set(Service):
         return
+    fits = f"{_SERVICE} = ANY(%(services)s)"
     if Service.IN_SERVICE in search.services:
         # What nearly all rows are is told without looking into their history.
-        plain = f"NOT {_UNUSUAL} AND p.designated_on <= %(on)s"
-        yield f"({plain} OR {_SERVICE} = ANY(%(services)s))"
-    elif Service.NOT_YET in search.services:
-        yield f"{_SERVICE} = ANY(%(services)s)"
+        yield f"({_USUAL} OR {fits})"
     else:
-        yield f"{_UNUSUAL} AND {_SERVICE} = ANY(%(services)s)"
+        yield f"({' OR '.join(_CANDIDATES[service] for service in search.services)}) AND {fits}"
 
 
 def _params(search: Search, on: date) -> dict[str, Any]:
@@ -233,17 +259,12 @@ def _params(search: Search, on: date) -> dict[str, Any]:
         **dict(zip(_KEY_NAMES, search.after, strict=False)),
     }
     for number, word in enumerate(search.words):
-        params |= {
-            f"text{number}": word.text,
-            f"reading{number}": word.reading,
-            f"spelled{number}": word.spelled or f"%{word.code.lower()}%",
-            f"code{number}": f"{word.code}%",
-        }
+        params[f"code{number}"] = f"{word.code}%"
+        for place, one in enumerate(word.meanings):
+            params |= {f"grams{number}_{place}": one.grams, f"pattern{number}_{place}": one.pattern}
     if search.near is not None:
-        around, box = metric(search.near.latitude), box_around(search.near, search.radius)
-        params |= {"lat": search.near.latitude, "lng": search.near.longitude, "radius": search.radius}
-        params |= {"m0": around.m0, "m1": around.m1, "p0": around.p0, "p1": around.p1, "p2": around.p2}
-        params |= {"south": box.south, "north": box.north, "west": box.west, "east": box.east}
+        params |= {"lng": search.near.longitude, "radius": search.radius}
+        params |= asdict(polynomials(search.near)) | asdict(box_around(search.near, search.radius))
     return params
 
 

@@ -3,8 +3,8 @@
 Around a point at latitude φ, a place Δφ north and Δλ east of it lies at the distance
 √(north² + east²) with north = M·Δφ and east = N·cos·Δλ, where M and N·cos, the ellipsoid's radii of
 curvature along the meridian and of the parallel, are taken halfway between the two. Both are smooth, so
-their first terms around φ do. Against exact geodesics the error is below 1 mm up to 5 km
-(``tests/pharmacy_lookup/test_geodesy.py``); a sphere is wrong by metres.
+their first terms around φ do. Against exact geodesics in China the error is below 0.02 mm up to 2 km, 0.31 mm
+up to 5 km and 0.32 m up to 50 km (``tests/pharmacy_lookup/test_geodesy.py``); a sphere is wrong by metres.
 """
 
 from dataclasses import dataclass
@@ -61,6 +61,34 @@ def metric(latitude: float) -> Metric:
         p0=parallel * _DEGREE,
         p1=-meridian * s / 2 * _DEGREE**2,
         p2=-(meridian_slope * s + meridian * c) / 8 * _DEGREE**3,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Polynomials:
+    """The same around one point, of latitudes and longitudes themselves: fewer terms for SQL to reckon.
+
+    ``north = n0 + φ·(n1 + n2·φ)`` and ``east = (λ − λ of the point)·(e0 + φ·(e1 + e2·φ))``.
+    """
+
+    n0: float
+    n1: float
+    n2: float
+    e0: float
+    e1: float
+    e2: float
+
+
+def polynomials(point: Point) -> Polynomials:
+    """The metric around a point, multiplied out."""
+    phi, near = point.latitude, metric(point.latitude)
+    return Polynomials(
+        n0=phi * (near.m1 * phi - near.m0),
+        n1=near.m0 - 2 * near.m1 * phi,
+        n2=near.m1,
+        e0=near.p0 + phi * (near.p2 * phi - near.p1),
+        e1=near.p1 - 2 * near.p2 * phi,
+        e2=near.p2,
     )
 
 

@@ -4,7 +4,8 @@ Everything here is copied from behind ``ratings.published`` by ``refresh.py`` an
 time. Nothing depends on the day on which it was copied: what begins or ends on a date is kept as that date.
 """
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -39,27 +40,26 @@ class Place(models.Model):
     under_objection = models.BooleanField("异议处理中", null=True)
     #: see ``spelling.py``
     text = models.TextField("名称和地址")
-    reading = models.TextField("逐字读音")
     spelled = models.TextField("拼音和首字母")
+    grams = ArrayField(models.IntegerField(), verbose_name="检索片段")
 
     class Meta:
         verbose_name = verbose_name_plural = "可查询的药店"
         default_permissions = ()
+        # One for each condition that may fit few (``finder.py``).
         indexes = (
             models.Index(fields=("latitude", "longitude"), name="place_latitude_longitude"),
-            models.Index(fields=("district", "code"), name="place_district"),
-            models.Index(fields=("grade", "code"), name="place_grade"),
-            # few among many: those that were suspended, or end
+            models.Index(fields=("district",), name="place_district"),
+            models.Index(fields=("grade",), name="place_grade"),
+            models.Index(fields=("valid_until",), name="place_valid_until"),
+            models.Index(fields=("designated_on",), name="place_designated_on"),
             models.Index(
-                fields=("code",),
-                condition=Q(statuses__isnull=False) | Q(designated_until__isnull=False),
-                name="place_unusual",
+                fields=("designated_until",),
+                condition=Q(designated_until__isnull=False),
+                name="place_designated_until",
             ),
-            GinIndex(
-                OpClass(models.F("reading"), name="gin_trgm_ops"),
-                OpClass(models.F("spelled"), name="gin_trgm_ops"),
-                name="place_words",
-            ),
+            models.Index(fields=("code",), condition=Q(statuses__isnull=False), name="place_statuses"),
+            GinIndex(fields=("grams",), name="place_grams"),
         )
 
     def __str__(self) -> str:

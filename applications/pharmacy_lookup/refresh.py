@@ -15,7 +15,7 @@ from ratings.published import Entry, entries
 _LOCK: Final = 33_060_002
 _CHUNK: Final = 5_000
 _TABLE: Final = Place._meta.db_table
-_SPELLED: Final = ("text", "reading", "spelled")
+_SPELLED: Final = ("text", "spelled", "grams")
 _COLUMNS: Final = tuple(field.name for field in Place._meta.concrete_fields if field.name not in _SPELLED)
 _GRADE: Final = tuple(name for name in _COLUMNS if name in APPLICATION.fields)
 
@@ -29,10 +29,10 @@ def refresh_places(codes: Collection[str] | None = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         # Read only once it is our turn: what was committed until now is in it.
-        cursor.execute(f"CREATE TEMP TABLE incoming (LIKE {_TABLE}) ON COMMIT DROP")
-        cursor.execute(
-            "ALTER TABLE incoming " + ", ".join(f"ALTER {name} DROP NOT NULL" for name in _SPELLED)
-        )
+        for table, columns in (("incoming", _COLUMNS), ("spelling", ("code", *_SPELLED))):
+            cursor.execute(
+                f"CREATE TEMP TABLE {table} ON COMMIT DROP AS SELECT {', '.join(columns)} FROM {_TABLE} WITH NO DATA"
+            )
         _copy("incoming", _COLUMNS, map(_row, entries(timezone.localdate(), codes)))
         cursor.execute("ANALYZE incoming")
         _spell()
@@ -43,7 +43,7 @@ def refresh_places(codes: Collection[str] | None = None) -> int:
                 f"DELETE FROM {_TABLE} p WHERE NOT EXISTS (SELECT FROM incoming i WHERE i.code = p.code)"
             )
             written += int(cursor.rowcount)
-        cursor.execute("DROP TABLE incoming")
+        cursor.execute("DROP TABLE incoming, spelling")
         if written or not Directory.objects.exists():
             cursor.execute(_DIRECTORY, {"now": timezone.now()})
     if codes is None and written:
@@ -77,10 +77,6 @@ def _copy(table: str, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -
 
 def _spell() -> None:
     """Spell the incoming rows that are new or were renamed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE spelling (code text, text text, reading text, spelled text) ON COMMIT DROP"
-        )
     with connection.chunked_cursor() as cursor:
         cursor.execute(
             f"""SELECT i.code, i.name, i.address FROM incoming i LEFT JOIN {_TABLE} p USING (code)
@@ -88,24 +84,21 @@ def _spell() -> None:
         )
         _copy("spelling", ("code", *_SPELLED), (_spelled(*row) for row in cursor))
     with connection.cursor() as cursor:
-        cursor.execute(
-            """UPDATE incoming i SET text = s.text, reading = s.reading, spelled = s.spelled
-               FROM spelling s WHERE s.code = i.code"""
-        )
-        cursor.execute("DROP TABLE spelling")
+        cursor.execute("ANALYZE spelling (code)")
 
 
-def _spelled(code: str, name: str, address: str) -> tuple[str, str, str, str]:
+def _spelled(code: str, name: str, address: str) -> tuple[Any, ...]:
+    """A row of ``spelling``; its array written out here, because psycopg takes its time over each number."""
     one = spell(name, address)
-    return code, one.text, one.reading, one.spelled
+    return code, one.text, one.spelled, f"{{{','.join(map(str, one.grams))}}}"
 
 
 _CHANGED: Final = ", ".join(f"{{0}}.{name}" for name in _COLUMNS)
 _UPSERT: Final = f"""
     INSERT INTO {_TABLE} AS p ({", ".join((*_COLUMNS, *_SPELLED))})
     SELECT {", ".join(f"i.{name}" for name in _COLUMNS)},
-           {", ".join(f"coalesce(i.{name}, known.{name})" for name in _SPELLED)}
-    FROM incoming i LEFT JOIN {_TABLE} known USING (code)
+           {", ".join(f"coalesce(s.{name}, known.{name})" for name in _SPELLED)}
+    FROM incoming i LEFT JOIN spelling s USING (code) LEFT JOIN {_TABLE} known USING (code)
     WHERE known.code IS NULL OR ({_CHANGED.format("known")}) IS DISTINCT FROM ({_CHANGED.format("i")})
     ON CONFLICT (code) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], *_SPELLED))}
 """

@@ -1,39 +1,41 @@
 """How names are found by what people type: Chinese, pinyin, or the first letters of the pinyin.
 
-A name is kept in three texts, each with a trigram index or reading of its own:
+A pharmacy is kept as two texts, where what was typed is looked for:
 
-- ``text``: name and address in small letters, where a Chinese word is looked for;
-- ``reading``: one reading of every character of ``text``, apart by blanks. Each character always has the
-  same reading here, whatever stands beside it, so that a word typed has the reading that it has within a
-  name: its only use is to lead to the few rows whose ``text`` is then looked at;
-- ``spelled``: the pinyin of the name, run together, as it is spoken and character by character; then its
-  first letters, whole and in pairs.
+- ``text``: name and address in small letters;
+- ``spelled``: the pinyin of the name, run together, as it is spoken and character by character (长 is both
+  chang and zhang); and its first letters, in capitals;
 
-PostgreSQL's trigrams ignore Chinese under the C locale, hence readings; and they do not reach
-words of two letters except at the beginning of a word, hence pairs.
+and as ``grams``, the short pieces of both, which an index leads from. One piece that is rare is enough to be
+led to few rows, however common the rest of what was typed: characters by one and two; pinyin by five letters,
+and from the beginning of a syllable by three and four; first letters by two and three.
 """
 
 import functools
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
+from zlib import crc32
 
 from pypinyin import lazy_pinyin
+from pypinyin.seg.mmseg import seg
 
 _APART: Final = re.compile(r"[\W_]+")
 _LATIN: Final = re.compile(r"[a-z]+")
 _CODE: Final = re.compile(r"p[1-8]\d{0,10}")
-#: PostgreSQL's trigrams are of letters and digits of ASCII here; anything else has this reading.
-_OTHER: Final = "x"
 _UNSAID: Final = re.compile("[^a-z0-9]+")
+#: How long pieces of pinyin and of first letters are at the most; words of fewer letters are one piece.
+_PINYIN: Final = 5
+_LETTERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
     text: str
-    reading: str
     spelled: str
+    grams: list[int]
 
 
 def plain(text: str) -> str:
@@ -42,45 +44,60 @@ def plain(text: str) -> str:
 
 
 def spell(name: str, address: str) -> Spelling:
-    """The three texts of a pharmacy."""
-    text = f"{plain(name)} {plain(address)}".strip()
+    """What is kept of a pharmacy to find it by."""
+    # Names are typed with their brackets or without.
     called = plain(name).replace(" ", "")
-    syllables = lazy_pinyin(called, errors=_one_by_one)
-    letters = "".join(syllable[0] for syllable in syllables)
-    pairs = (letters[at : at + 2] for at in range(len(letters) - 1))
-    found = ("".join(syllables), "".join(map(read, called)), letters, *pairs)
-    spelled = dict.fromkeys(_UNSAID.sub("", word.lower()) for word in found)
-    return Spelling(text, readings(text), f" {' '.join(word for word in spelled if word)}")
-
-
-def readings(text: str) -> str:
-    """``海王`` as `` hai wang ``: blanks also at both ends."""
-    return f" {' '.join(read(character) for character in text if character != ' ')} "
+    text = f"{called} {plain(address)}".strip()
+    spoken = [syllable for word in seg.cut(called) for syllable in _read(word)]
+    single = [syllable for character in called for syllable in _read(character)]
+    letters = "".join(syllable[0] for syllable in spoken).upper()
+    pieces = {*_pieces(letters, 2), *_pieces(letters, _LETTERS)}
+    for word in text.split():
+        pieces.update(word, _pieces(word, 2))
+    readings = {"".join(syllables): syllables for syllables in (spoken, single)}
+    for run, syllables in readings.items():
+        pieces.update(_pieces(run, _PINYIN))
+        begins = [0, *accumulate(map(len, syllables[:-1]))]
+        pieces.update(run[at : at + length] for at in begins for length in range(_LETTERS, _PINYIN))
+    return Spelling(text, " ".join((*readings, letters)), sorted(map(_gram, pieces)))
 
 
 @functools.lru_cache(maxsize=30_000)
-def read(character: str) -> str:
-    """The reading of one character by itself; of a letter or digit, itself."""
-    found = "".join(lazy_pinyin(character, errors="default")).lower()
-    return found if found.isascii() and found.isalnum() else _OTHER
+def _read(word: str) -> tuple[str, ...]:
+    """The syllables of a word; of what is no Chinese, letters and digits stay, each by itself."""
+    said = (_UNSAID.sub("", syllable.lower()) for syllable in lazy_pinyin(word, errors=_one_by_one))
+    return tuple(syllable for syllable in said if syllable)
 
 
 def _one_by_one(text: str) -> Any:
-    """What is no Chinese stays, a character a syllable; pypinyin takes a list for several."""
     return list(text)
+
+
+def _pieces(text: str, length: int) -> list[str]:
+    return [text[at : at + length] for at in range(len(text) - length + 1)]
+
+
+@functools.lru_cache(maxsize=100_000)
+def _gram(piece: str) -> int:
+    """A number for a piece, within PostgreSQL's integer. Two pieces may share one: the texts decide."""
+    return crc32(piece.encode()) - 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a word may mean: all of ``grams``, and ``pattern`` (for LIKE) in a column of the place."""
+
+    column: str
+    pattern: str
+    grams: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word that was typed, as patterns for LIKE: every one that is given must fit.
+    """One word that was typed: the beginning of a designated code, or any of its meanings."""
 
-    ``code`` is the beginning of a designated code; it may be meant as that or as a text.
-    """
-
-    text: str = ""
-    reading: str = ""
-    spelled: str = ""
     code: str = ""
+    meanings: tuple[Meaning, ...] = ()
 
 
 def words(typed: str) -> list[Word]:
@@ -95,6 +112,15 @@ def words(typed: str) -> list[Word]:
 def _word(word: str) -> Word:
     if _CODE.fullmatch(word):
         return Word(code=word.upper())
-    if _LATIN.fullmatch(word):
-        return Word(spelled=f"% {word}%" if len(word) == 2 else f"%{word}%")
-    return Word(text=f"%{word}%", reading=f"%{readings(word)}%")
+    if not _LATIN.fullmatch(word):
+        return Word(meanings=(_meaning("text", word, 2),))
+    letters = _meaning("spelled", word.upper(), _LETTERS)
+    if len(word) < _LETTERS:
+        return Word(meanings=(letters,))
+    return Word(meanings=(_meaning("spelled", word, _PINYIN), letters))
+
+
+def _meaning(column: str, word: str, longest: int) -> Meaning:
+    """A word in pieces of this length, or the whole of a shorter one."""
+    pieces = _pieces(word, min(longest, len(word)))
+    return Meaning(column, f"%{word}%", sorted(set(map(_gram, pieces))))

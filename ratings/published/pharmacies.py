@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from typing import Any, Final
 
 from django.db import connection
@@ -35,6 +34,7 @@ class Entry:
     grade: Grade | None
 
 
+_CHUNK: Final = 2_000
 #: In the order of Entry's fields.
 _OWN: Final = (
     *("p.code", "p.name", "d.code", "d.name", "p.street", "p.address", "p.latitude", "p.longitude"),
@@ -62,7 +62,8 @@ def entries(on: date, codes: Iterable[str] | None = None) -> Iterator[Entry]:
     """
     with connection.chunked_cursor() as cursor:
         cursor.execute(_SQL, {"on": on, "codes": None if codes is None else list(codes)})
-        while rows := list(islice(cursor, 2000)):
+        # Not by iterating: an iterator of this cursor that is given up half-way closes it.
+        while rows := cursor.fetchmany(_CHUNK):
             yield from map(_entry, rows)
 
 
