@@ -54,9 +54,7 @@ def place(**values: Any) -> Place:
             "latitude": 30.001,
             "longitude": 120.58,
             "designated_on": date(2015, 3, 1),
-            "text": words.text,
-            "reading": words.reading,
-            "spelled": words.spelled,
+            **{name: getattr(words, name) for name in words.__slots__},
             **values,
         }
     )

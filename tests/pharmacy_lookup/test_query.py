@@ -44,7 +44,10 @@ class TestRead:
         )
         assert (found.search.near, found.search.radius, found.search.limit) == (Point(30.0, 120.58), 500, 7)
         assert (found.search.services, found.search.ordering) == ((Service.ENDED,), Ordering.CODE)
-        assert (found.typed, [word.text for word in found.search.words]) == ("大药房", ["%大药房%"])
+        assert (found.typed, [one.pattern for word in found.search.words for one in word.meanings]) == (
+            "大药房",
+            ["%大药房%"],
+        )
 
     def test_a_point_is_usually_ordered_by_distance(self) -> None:
         assert read(near="120.58,30.0").search.ordering is Ordering.DISTANCE
