@@ -168,7 +168,7 @@ class TestPoorNetwork:
         visitor.context.route("**/leaflet.js", lambda route: route.fulfill(status=404))
         visitor.go(f"/?near={NEAR}")
         visitor.page.locator("#map").scroll_into_view_if_needed()
-        visitor.page.wait_for_timeout(500)
+        expect(visitor.page.locator("#map")).to_be_hidden()
         expect(rows(visitor)).to_have_count(20)
 
     @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desk"])

@@ -42,6 +42,7 @@
     let waiting = 2;
     for (const part of [style, script]) {
       part.addEventListener("load", () => { if (!--waiting) draw(); });
+      part.addEventListener("error", () => { box.closest("section").hidden = true; });
       document.head.append(part);
     }
   }, { rootMargin: "200px" });
