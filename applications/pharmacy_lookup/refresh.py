@@ -100,6 +100,7 @@ _UPSERT: Final = f"""
            {", ".join(f"coalesce(s.{name}, known.{name})" for name in _SPELLED)}
     FROM incoming i LEFT JOIN spelling s USING (code) LEFT JOIN {_TABLE} known USING (code)
     WHERE known.code IS NULL OR ({_CHANGED.format("known")}) IS DISTINCT FROM ({_CHANGED.format("i")})
+    ORDER BY code
     ON CONFLICT (code) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], *_SPELLED))}
 """
 _DIRECTORY: Final = f"""

@@ -30,6 +30,7 @@ BENCHES = (
     Bench("publication", (30_000, 500_000)),
     Bench("review", (30_000, 500_000)),
     Bench("pages", (30_000,)),
+    Bench("lookup", (30_000, 500_000)),
 )
 
 

@@ -1,62 +1,39 @@
 """The residents' search: its SQL against PostGIS, its slowest searches, its API against a bare view.
 
-Ours and the peer alternate in one run on the same points in the same database. ``lookup_data.py`` makes
-the places, ``lookup_peer.py`` is PostGIS, ``lookup_http.py`` the server.
+Ours and the peer take turns in one run, on the same points in the same database. ``lookup_data.py`` makes
+the places, ``lookup_searches.py`` the searches; ``lookup_peer.py`` is PostGIS, ``lookup_http.py`` the server.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, Final
 
 from django.db import connection
 from django.utils import timezone
 
 from applications.pharmacy_lookup import finder
-from applications.pharmacy_lookup.finder import Ordering, Search, Service
-from applications.pharmacy_lookup.geodesy import Point
+from applications.pharmacy_lookup.finder import Ordering, Search
 from applications.pharmacy_lookup.models import Place
 from applications.pharmacy_lookup.refresh import refresh_places
-from applications.pharmacy_lookup.spelling import words
-from tests.benchmarks import lookup_peer
+from tests.benchmarks import lookup_http, lookup_peer
+from tests.benchmarks.lookup_searches import PAGE, WHOLE, points, sorts
+from tests.benchmarks.report import Table, megabytes
+from tests.benchmarks.scratch import job
 
-#: How many points are searched, and between how many pharmacies within 2 km a dense one has.
-POINTS: Final = 100
-DENSE: Final = (150, 600)
-#: No search may take longer.
+#: No search may take longer, milliseconds.
 MOST_MS: Final = 50
-_SEED: Final = 20_260_101
-_WHOLE, _PAGE = 1_000, 20
+#: How many points the API is asked about.
+_ASKED: Final = 20
 
 Statement = tuple[str, Any]
 
 
-def points() -> dict[str, list[Point]]:
-    """Where people ask: near a pharmacy drawn by lot, and in cores as dense as :data:`DENSE`."""
-    lot = random.Random(_SEED)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT latitude, longitude FROM pharmacy_lookup_place ORDER BY md5(code) LIMIT %s", [POINTS * 40]
-        )
-        drawn = [
-            Point(latitude + lot.gauss(0, 0.005), longitude + lot.gauss(0, 0.005))
-            for latitude, longitude in cursor
-        ]
-    dense = (point for point in drawn if DENSE[0] <= (_total(point) or 0) <= DENSE[1])
-    return {
-        "by lot": drawn[:POINTS],
-        "dense": [point for point, _ in zip(dense, range(POINTS), strict=False)],
-    }
-
-
-def _total(point: Point) -> int | None:
-    return finder.find(Search(near=point, limit=1), timezone.localdate()).total
-
-
-def sent(search: Search, on: date) -> list[Statement]:
-    """The statements that the finder sends for a search."""
+@contextmanager
+def noted() -> Iterator[list[Statement]]:
+    """The statements that are sent meanwhile."""
     statements: list[Statement] = []
 
     def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -64,8 +41,15 @@ def sent(search: Search, on: date) -> list[Statement]:
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
+        yield statements
+
+
+def sent(search: Search, on: date) -> Statement:
+    """The one statement that the finder sends for a search near a point."""
+    with noted() as statements:
         finder.find(search, on)
-    return statements
+    (one,) = statements
+    return one
 
 
 def timed(statement: Statement) -> tuple[float, list[tuple[Any, ...]]]:
@@ -78,110 +62,41 @@ def timed(statement: Statement) -> tuple[float, list[tuple[Any, ...]]]:
 
 
 def against_postgis(rounds: int) -> dict[str, Any]:
-    """Milliseconds of ours and of PostGIS, by kind of search; how many searches differ, and who is right."""
+    """Milliseconds of ours and of PostGIS, by sort of search; how many searches differ, and who is right."""
     if not lookup_peer.prepare():
-        return {"compared": False}
-    on, found = timezone.localdate(), points()
+        return {}
+    on = timezone.localdate()
     taken: dict[str, dict[str, list[float]]] = {}
-    searches = differ = ours_right = peer_right = rows = 0
-    for where, some in found.items():
-        for what, limit in (("whole circle", _WHOLE), ("page of 20", _PAGE)):
-            kind = taken.setdefault(f"{where}, {what}", {"ours": [], "peer": []})
+    counts = dict.fromkeys(("searches", "rows", "differ", "ours_right", "peer_right"), 0)
+    for where, some in points().items():
+        for what, limit in ((f"page of {PAGE}", PAGE), ("whole circle", WHOLE)):
+            sort = taken.setdefault(f"{where}, {what}", {"ours": [], "peer": []})
             for point in some:
                 search = Search(near=point, ordering=Ordering.DISTANCE, limit=limit)
-                (ours,) = sent(search, on)
-                peer = lookup_peer.statement(search, on)
+                both = {"ours": sent(search, on), "peer": lookup_peer.statement(search, on)}
                 runs: dict[str, list[float]] = {"ours": [], "peer": []}
+                codes = {}
                 for _ in range(rounds + 1):
-                    for who, statement in (("ours", ours), ("peer", peer)):
-                        ms, result = timed(statement)
+                    for who, statement in both.items():
+                        ms, rows = timed(statement)
                         runs[who].append(ms)
-                        if who == "ours":
-                            own = [row[0] for row in result]
-                        else:
-                            other = [row[0] for row in result]
+                        codes[who] = [row[0] for row in rows]
                 for who, values in runs.items():
-                    # The first of each is a warm-up.
-                    kind[who].append(median(values[1:]))
-                searches += 1
-                rows += len(own)
-                if own != other:
-                    differ += 1
-                    truth = lookup_peer.exact(search, {*own, *other})
-                    ours_right += own == truth
-                    peer_right += other == truth
-    return {
-        "compared": True, "taken": taken, "searches": searches, "rows": rows, "differ": differ,
-        "ours_right": ours_right, "peer_right": peer_right, "sizes": lookup_peer.sizes(),
-    }  # fmt: skip
-
-
-def kinds(found: dict[str, list[Point]]) -> Iterator[tuple[str, list[Search]]]:
-    """Sorts of searches, each with some of its kind."""
-    dense = found["dense"] or found["by lot"]
-    near = [(name, some) for name, some in found.items() if some]
-    for name, some in near:
-        yield f"near, {name}, 20", [Search(near=point, ordering=Ordering.DISTANCE) for point in some]
-        yield (
-            f"near, {name}, whole",
-            [Search(near=point, ordering=Ordering.GRADE, limit=_WHOLE) for point in some],
-        )
-    wide = [Search(near=point, radius=5_000, ordering=Ordering.DISTANCE, limit=_WHOLE) for point in dense]
-    yield "near, densest, 5 km, 1,000 rows", wide
-    yield (
-        "near, grade D only",
-        [Search(near=point, grades=("D",), ordering=Ordering.GRADE) for point in dense],
-    )
-    yield "near, a word", [Search(near=point, words=tuple(words("益丰"))) for point in dense]
-    for name, typed in _TYPED.items():
-        yield name, [Search(words=tuple(words(text))) for text in typed]
-    last = Place.objects.order_by("-code").values_list("code", flat=True)[10]
-    yield "last page of all", [Search(after=(last,))]
-    yield "a word, from the middle", [Search(words=tuple(words("益丰")), after=("P4",))]
-    yield "grade D only", [Search(grades=("D",))]
-    yield "no grade", [Search(grades=(finder.NO_GRADE,))]
-    yield "suspended only", [Search(services=(Service.SUSPENDED,))]
-    yield "not yet only (none is)", [Search(services=(Service.NOT_YET,))]
-    yield "ended with grade A", [Search(services=(Service.ENDED,), grades=("A",))]
-    yield (
-        "suspended, grade D, a word",
-        [Search(services=(Service.SUSPENDED,), grades=("D",), words=tuple(words("药店")))],
-    )
-    districts = Place.objects.order_by("district").values_list("district", flat=True).distinct()[:20]
-    yield "a district by grade", [Search(district=code, ordering=Ordering.GRADE) for code in districts]
-    yield "a district and a word", [Search(district=code, words=tuple(words("益丰"))) for code in districts]
-
-
-#: What people type, and what nobody should.
-_TYPED: Final = {
-    "a common word": ["药房", "有限公司"],
-    "a rare word": ["友谊路899号", "舟仁", "一心堂参茸药店有限责任公司友谊南路"],
-    "two common words, few together": [
-        "友谊南路 老百姓参茸",
-        "漱玉平民 医药商店有限责任",
-        "健之佳参茸 胜利西路",
-    ],
-    "two common words, never together": ["老百姓 一心堂", "海王星辰 益丰"],
-    "pinyin": ["dayaofang", "yixintang", "laobaixing", "haiwangxingchen"],
-    "pinyin, rare": ["haiwangxingchencanrong", "zhoucanrongyaodian"],
-    "two initials": ["yf", "hw", "zz"],
-    "initials": ["lbx", "yxt", "hwxcdyf"],
-    "one Chinese character": ["药", "舟", "杏"],
-    "a character that sounds like a common one": ["钥", "殿", "妨"],
-    "a word that sounds like a common one": ["要方", "殿", "有线公司", "大要房"],
-    "a word that nothing has": ["火锅店", "魑魅魍魉", "麵包"],
-    "a word turned round": ["房药", "司公限有", "店路"],
-    "pinyin that nothing has": ["fangyao", "gongxian", "dianlu", "yaodaodao", "gonggong"],
-    "pinyin of one syllable": ["ang", "yao", "zhuang", "qiong"],
-    "a code": ["P11010110001", "P110101", "p8"],
-    "a number": ["88", "899", "1", "12345"],
-}
+                    sort[who].append(median(values[1:]))  # the first is a warm-up
+                counts["searches"] += 1
+                counts["rows"] += len(codes["ours"])
+                if codes["ours"] != codes["peer"]:
+                    truth = lookup_peer.exact(search, {*codes["ours"], *codes["peer"]})
+                    counts["differ"] += 1
+                    counts["ours_right"] += codes["ours"] == truth
+                    counts["peer_right"] += codes["peer"] == truth
+    return {"taken": taken, "counts": counts, "sizes": lookup_peer.sizes()}
 
 
 def slowest(rounds: int) -> dict[str, Any]:
-    """Milliseconds of whole searches, the finder's Python included, by kind: median, most, and which it was."""
-    on, taken = timezone.localdate(), {}
-    for name, searches in kinds(points()):
+    """Milliseconds of whole searches, the finder's Python included, by sort; and which took longest."""
+    on, found = timezone.localdate(), {}
+    for sort, searches in sorts():
         runs = []
         for search in searches:
             values = []
@@ -191,24 +106,91 @@ def slowest(rounds: int) -> dict[str, Any]:
                 values.append((time.perf_counter() - start) * 1000)
             runs.append((median(values[1:]), values[0], len(page.rows), search))
         most = max(runs, key=lambda run: run[0])
-        typed = " ".join(word.code or word.meanings[0].pattern.strip("%") for word in most[3].words)
-        taken[name] = {
-            "median": median(run[0] for run in runs), "most": most[0], "cold": max(run[1] for run in runs),
-            "rows": most[2], "which": typed,
-        }  # fmt: skip
-    return {"taken": taken}
+        found[sort] = {
+            "median": median(run[0] for run in runs),
+            "most": most[0],
+            "cold": max(run[1] for run in runs),
+            "rows": most[2],
+            "typed": " ".join(word.code or word.meanings[0].pattern.strip("%") for word in most[3].words),
+        }
+    return {"found": found}
+
+
+def queries() -> dict[str, Any]:
+    """What the API is asked in dense places: a page, and whole circles."""
+    some = [f"near={one.longitude:.6f},{one.latitude:.6f}" for one in points()["dense"][:_ASKED]]
+    return {f"{limit} rows at most": [f"{near}&limit={limit}" for near in some] for limit in (PAGE, WHOLE)}
 
 
 def refreshing(rounds: int) -> dict[str, Any]:
-    """Seconds that bringing all up to date takes when nothing changed, and when one did."""
+    """Seconds that bringing all up to date takes when nothing changed, and when one was renamed."""
     start = time.perf_counter()
     refresh_places()
-    taken = {"all": time.perf_counter() - start}
-    (code,) = Place.objects.order_by("code").values_list("code", flat=True)[1000:1001]
-    one = []
+    whole = time.perf_counter() - start
+    code, one = Place.objects.values_list("code", flat=True).order_by("code")[1_000], []
     for _ in range(rounds):
         Place.objects.filter(code=code).update(name="")
         start = time.perf_counter()
         refresh_places([code])
         one.append(time.perf_counter() - start)
-    return {**taken, "one": median(one)}
+    return {"whole": whole, "one": median(one)}
+
+
+def bench(database: str, size: int, rounds: int) -> Table:
+    """Fill, then measure one after the other."""
+    here = "tests.benchmarks.lookup"
+    filled = job(database, "tests.benchmarks.lookup_data:prepare", size=size)
+    table = Table(f"search for residents, {size:,} pharmacies")
+    _tell_sql(table, job(database, f"{here}:against_postgis", rounds=rounds))
+    _tell_slowest(table, job(database, f"{here}:slowest", rounds=rounds)["found"])
+    asked = {kind: some for kind, some in job(database, f"{here}:queries").items() if isinstance(some, list)}
+    for kind, both in lookup_http.compare(database, asked, rounds).items():
+        api, bare = (median(both[who].rates) for who in ("api", "bare"))
+        table.add(
+            f"API, {kind}",
+            None,
+            f"{api:,.0f} requests a second / bare view {bare:,.0f} = {api / bare:.2f}; "
+            f"{_spread(both['api'].taken)}, bare {_spread(both['bare'].taken)}",
+        )
+    refreshed = job(database, f"{here}:refreshing", rounds=rounds)
+    table.add("refresh of all, all new", filled["refresh"], f"peak {megabytes(filled['peak'])}")
+    table.add("refresh of all, none changed", refreshed["whole"], f"peak {megabytes(refreshed['peak'])}")
+    table.add("refresh of one", refreshed["one"])
+    return table
+
+
+def _tell_sql(table: Table, found: dict[str, Any]) -> None:
+    if not found.get("taken"):
+        table.add("PostGIS is not on this server: not compared", None)
+        return
+    for sort, both in found["taken"].items():
+        ours, peer = both["ours"], both["peer"]
+        table.add(
+            f"SQL, {sort}",
+            None,
+            f"{_spread(ours)} / PostGIS {_spread(peer)} = {median(ours) / median(peer):.2f} ({len(ours)} points)",
+        )
+    counts, sizes = found["counts"], found["sizes"]
+    table.add(
+        "the same as PostGIS?",
+        None,
+        f"{counts['rows']:,} rows in {counts['searches']} searches, {counts['differ']} differ "
+        f"(by geographiclib ours is right in {counts['ours_right']}, PostGIS in {counts['peer_right']})",
+    )
+    table.add("index of places", None, f"{megabytes(sizes['ours'])} / PostGIS {megabytes(sizes['peer'])}")
+
+
+def _tell_slowest(table: Table, found: dict[str, Any]) -> None:
+    for sort, one in found.items():
+        over = f", over {MOST_MS} ms" if one["most"] > MOST_MS else ""
+        typed = f" ({one['typed']})" if one["typed"] else ""
+        table.add(
+            sort,
+            None,
+            f"median {one['median']:5.1f} ms, most {one['most']:5.1f} ms{over}, first {one['cold']:5.1f} ms; "
+            f"{one['rows']} rows{typed}",
+        )
+
+
+def _spread(taken: list[float]) -> str:
+    return f"{median(taken):.2f} ms, p99 {quantiles(taken, n=100)[98]:.2f}"

@@ -34,13 +34,15 @@ def prepare() -> bool:
 
 
 def statement(search: Search, on: date) -> tuple[str, dict[str, Any]]:
-    """A search near a point as PostGIS does it: the same columns, conditions, order and limit."""
+    """A search near a point as PostGIS does it: the same columns, count, conditions, order and limit."""
+    assert search.near
     conditions = " AND ".join((f"ST_DWithin(p.place, {_AT}, %(radius)s)", *finder._conditions(search)))
     sql = f"""
-        SELECT {finder._columns(f"ST_Distance(p.place, {_AT})")} FROM {_TABLE} p
-        WHERE {conditions} ORDER BY distance, code LIMIT {search.limit + 1}
+        SELECT *, distance, code
+        FROM (SELECT {finder._columns(f"ST_Distance(p.place, {_AT})")}, count(*) OVER ()
+              FROM {_TABLE} p WHERE {conditions}) found
+        ORDER BY distance, code LIMIT {search.limit + 1}
     """
-    assert search.near
     return sql, {**finder._params(search, on), "lat": search.near.latitude}
 
 
