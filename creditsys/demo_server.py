@@ -36,7 +36,8 @@ def start(wanted_port: int, data_dir: Path) -> str:
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "web.log"
     command = [sys.executable, "-m", "gunicorn", "creditsys.wsgi", "--bind", f"{HOST}:{port}"]
-    command += ["--workers", "2", "--timeout", "120", "--no-control-socket"]
+    # However long an address is, the application answers: with words.
+    command += ["--workers", "2", "--timeout", "120", "--no-control-socket", "--limit-request-line", "0"]
     command += ["--pid", str(_pid_file(data_dir))]
     with log.open("wb") as output:
         process = subprocess.Popen(

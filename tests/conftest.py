@@ -4,6 +4,7 @@ import os
 
 import hypothesis
 import pytest
+from django.core.cache import cache
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
@@ -16,6 +17,12 @@ def missing(component: str) -> None:
     if os.environ.get("CREDITSYS_CI"):
         pytest.fail(f"{component} is missing, and in CI nothing may be skipped for that")
     pytest.skip(f"{component} is not on this machine")
+
+
+@pytest.fixture(autouse=True)
+def counted_from_nothing() -> None:
+    """Each test has its own budget of requests."""
+    cache.clear()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -53,5 +53,5 @@ class Negotiation(BaseContentNegotiation):
         for renderer in renderers:
             if renderer.media_type == media_type:
                 return renderer, media_type
-        choices = "、".join(one.media_type for one in renderers)
+        choices = " ".join(one.media_type for one in renderers)
         raise Problem(406, format_lazy(_("这里可以给出的格式有：{choices}。"), choices=choices))

@@ -77,11 +77,14 @@ class _Counter:
 counter: Final = _Counter()
 
 
-def spend(request: HttpRequest) -> Budget | None:
-    """Count a request for its address; None where nothing is limited, as the cache does not serve."""
+def spend(request: HttpRequest, purpose: str, limit: int) -> Budget | None:
+    """Count a request of a purpose for its address, of which ``limit`` are free in each window.
+
+    None where nothing is limited, as the cache does not serve.
+    """
     window, gone = divmod(int(time.time()), WINDOW)
-    used = counter.count(f"api:{client_network(request)}:{window}")
-    return None if used is None else Budget(settings.API_REQUESTS_A_MINUTE, used, WINDOW - gone)
+    used = counter.count(f"{purpose}:{client_network(request)}:{window}")
+    return None if used is None else Budget(limit, used, WINDOW - gone)
 
 
 class PerAddress(BaseThrottle):
@@ -92,7 +95,7 @@ class PerAddress(BaseThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:
         if request.method == "OPTIONS":
             return True
-        budget = spend(request._request)
+        budget = spend(request._request, "api", settings.API_REQUESTS_A_MINUTE)
         view.budget = budget
         if budget is None or not budget.spent:
             return True

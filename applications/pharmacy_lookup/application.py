@@ -4,7 +4,10 @@ from applications.base import Application, Audience
 
 
 class PharmacyLookup(Application):
-    """Ranks stay inside: to residents a grade says how far a pharmacy can be trusted, not who is first."""
+    """Pages and API show no ranks: a grade says how far a pharmacy can be trusted, not who is first.
+
+    The lists of open data are another matter: they are the ledger's own rows, whole, as they were signed.
+    """
 
     key = "pharmacy_lookup"
     title = "药店信用查询"

@@ -144,7 +144,7 @@ class _Reader:
             if near:
                 self._wrong(name, _("没有这个参数；是否应为 {name}？"), name=near[0])
             else:
-                self._wrong(name, _("没有这个参数；可用的有 {names}。"), names="、".join(parameters))
+                self._wrong(name, _("没有这个参数；可用的有 {names}。"), names=" ".join(parameters))
 
     def _datum(self) -> str:
         asked = self._one("datum").lower().replace("-", "")
@@ -218,7 +218,7 @@ class _Reader:
                 "district",
                 _("没有区县“{value}”；请写六位行政区划代码（GB/T 2260）：{choices}。"),
                 value=text,
-                choices="、".join(sorted(known)[:30]),
+                choices=" ".join(sorted(known)[:30]),
             )
             return None
         return int(text)
@@ -240,13 +240,16 @@ class _Reader:
     def _words(self, typed: str) -> tuple[Word, ...]:
         if not typed:
             return ()
-        if len(typed) > MOST_TYPED or "\0" in typed:
+        if len(typed) > MOST_TYPED:
             self._wrong(
                 "q",
                 _("写了 {count} 个字，最多 {most} 个；请只写名称或地址中的几个字。"),
                 count=len(typed),
                 most=MOST_TYPED,
             )
+            return ()
+        if "\0" in typed:
+            self._wrong("q", _("里面有不能用的字符（空字节）；请去掉。"))
             return ()
         found = words(typed)
         if not found:

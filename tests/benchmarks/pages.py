@@ -25,7 +25,7 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from ratings.models import District, Pharmacy, RatingPeriod
+from ratings.models import District, Pharmacy, PublishedGrade, RatingPeriod
 from ratings.services.audit import Actor
 from ratings.services.links import issue_link
 from tests.benchmarks.report import Table
@@ -290,10 +290,28 @@ def _addresses(visitor: Visitor, whole: bool) -> Iterator[tuple[str, str]]:
         else:
             for arguments in found:
                 yield short, reverse(name, kwargs=arguments)
-    if visitor.name:
+    if not visitor.name:
+        yield from _residents()
+    else:
         for field_name in ("predecessor", "enterprise"):
             query = f"app_label=ratings&model_name=pharmacy&field_name={field_name}&term=药"
             yield f"choosing a {field_name} by typing", f"{reverse('admin:autocomplete')}?{query}"
+
+
+def _residents() -> Iterator[tuple[str, str]]:
+    """Pages of the residents' application; its searches by place are measured in ``lookup.py``."""
+    shop = PublishedGrade.objects.order_by("-pk")[7]
+    search = reverse("pharmacy_lookup:search")
+    yield "residents: first page", search
+    yield "residents: a district by grade", f"{search}?district={shop.district}&ordering=grade"
+    yield "residents: a common word", f"{search}?q=药店"
+    yield "residents: a word in vain", f"{search}?q=没有这个名称"
+    yield "residents: a pharmacy", reverse("pharmacy_lookup:pharmacy", args=[shop.code])
+    yield "residents: open data", reverse("pharmacy_lookup:open_data")
+    yield "residents: a publication", reverse("pharmacy_lookup:open_data_publication", args=[1])
+    yield "residents: verify a code", f"{reverse('pharmacy_lookup:verify')}?code={shop.code}"
+    yield "API: a pharmacy", reverse("pharmacy_lookup_api:detail", args=[shop.code])
+    yield "API: its history", reverse("pharmacy_lookup_api:history", args=[shop.code])
 
 
 def measure(rounds: int, folder: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 import re
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -43,9 +43,10 @@ def staff(name: str, role: str, *, whole_city: bool = True) -> User:
 class Visitor:
     """Somebody before a browser of their own; what goes wrong in it is gathered in ``wrong``."""
 
-    def __init__(self, browser: Browser, base: str) -> None:
+    def __init__(self, browser: Browser, base: str, **options: Any) -> None:
+        """``options`` are Playwright's, of a new context."""
         self.base = base
-        self.context = browser.new_context(viewport=DESKTOP, locale="en-US")  # type: ignore[arg-type]
+        self.context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})
         self.context.set_default_timeout(20_000)
         self.page: Page = self.context.new_page()
         self.wrong: list[str] = []

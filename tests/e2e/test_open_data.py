@@ -57,7 +57,7 @@ def test_download_and_verify(
     accessible(page)
 
     page.goto(f"{address}/open-data/")
-    page.get_by_role("link", name="核验真伪").click()
+    page.get_by_role("link", name="核验真伪", exact=True).click()
     accessible(page)
     page.get_by_label("从开放数据页下载的文件").set_input_files(workbook)
     page.get_by_role("button", name="核验文件").click()

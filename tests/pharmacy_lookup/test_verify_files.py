@@ -17,6 +17,7 @@ from openpyxl import Workbook, load_workbook
 
 from applications.pharmacy_lookup.open_data import texts, workbooks
 from applications.pharmacy_lookup.open_data.formats import FORMATS
+from applications.pharmacy_lookup.pages.verify import UPLOADS_A_MINUTE
 from ratings import published
 from ratings.services import signing
 from ratings.verifier import write_file
@@ -466,6 +467,16 @@ class TestHostile:
         plain_list()
         assert GENUINE in told(client, ledger_file())
         assert not list(settings.FILE_UPLOAD_TEMP_DIR.iterdir())
+
+
+def test_so_many_in_a_minute(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("applications.api.throttle.time.time", lambda: 1_800_000_030.0)
+    statuses = [client.post("/verify/").status_code for _ in range(UPLOADS_A_MINUTE + 1)]
+    assert statuses == [422] * UPLOADS_A_MINUTE + [429]
+    refused = client.post("/verify/")
+    assert (refused["Retry-After"], b"cs-bad" in refused.content) == ("30", True)
+    assert client.get("/verify/").status_code == 200
+    assert client.post("/verify/", REMOTE_ADDR="192.0.2.7").status_code == 422
 
 
 def test_only_from_our_own_form() -> None:

@@ -148,7 +148,7 @@ _FAULT: Final = format_lazy(
 )
 _UNKNOWN: Final = (
     "radius",
-    format_lazy(_("没有这个参数；可用的有 {names}。"), names="datum、format"),
+    format_lazy(_("没有这个参数；可用的有 {names}。"), names="datum format"),
 )
 
 search: Final = extend_schema(
@@ -171,7 +171,7 @@ search: Final = extend_schema(
         **_answer(
             _GEOJSON,
             schema.FeaturesSerializer,
-            shapes.features([_FOUND], count=_PAGE["count"], next=_PAGE["next"]),
+            shapes.features([dict(_FOUND)], count=_PAGE["count"], next=_PAGE["next"]),
         ),
         **NOT_MODIFIED,
         **problems(400, 405, 406, 429, 500, fault=("radius", _FAULT)),
@@ -185,7 +185,7 @@ detail: Final = extend_schema(
     parameters=[_CODE, _DATUM, format_parameter("json", "geojson"), *HEADERS],
     responses={
         **_answer(_JSON, schema.DetailSerializer, {**_DETAIL, "datum": "wgs84"}),
-        **_answer(_GEOJSON, schema.DetailFeatureSerializer, shapes.feature(_DETAIL)),
+        **_answer(_GEOJSON, schema.DetailFeatureSerializer, shapes.feature(dict(_DETAIL))),
         **NOT_MODIFIED,
         **problems(400, 404, 405, 406, 429, 500, fault=_UNKNOWN),
     },

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -108,10 +109,11 @@ def _meaning(row: dict[str, Any]) -> str:
 
 
 def _next_page(request: Request, query: Query, last: tuple[Any, ...]) -> str:
-    parameters = request.GET.copy()
-    parameters["cursor"] = query.cursor(last)
-    return f"{_absolute(request, request.path)}?{parameters.urlencode()}"
+    given = [(name, values) for name, values in request.GET.lists() if name != "cursor"]
+    asked = urlencode([*given, ("cursor", query.cursor(last))], doseq=True)
+    return f"{_absolute(request, request.path)}?{asked}"
 
 
 def _absolute(request: Request, path: str) -> str:
-    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else request.build_absolute_uri(path)
+    """An address of this site: as it calls itself, else as it was asked for."""
+    return f"{settings.SITE_URL or f'{request.scheme}://{request.get_host()}'}{path}"

@@ -58,6 +58,7 @@ def pharmacy(request: HttpRequest, code: str) -> HttpResponse:
         missing = {"title": gettext("没有找到这家药店"), "code": code[:MOST_TYPED]}
         return page(request, "not_found.html", missing, status=404)
     rated = row["seq"] is not None
+    ended, since = row["service"] == Service.ENDED, _since(row, today)
     context = {
         "title": row["name"],
         "shop": row,
@@ -67,8 +68,9 @@ def pharmacy(request: HttpRequest, code: str) -> HttpResponse:
         "score": score_words(row["score"]) if rated and row["score"] is not None else "",
         "validity": validity_words(row["valid_from"], row["valid_until"]) if rated else "",
         "service": service_words(row),
-        "since": _since(row, today),
-        "ended": row["service"] == Service.ENDED,
+        "since": since,
+        "ended": ended,
+        "designation": validity_words(row["designated_on"], since if ended else None),
         "history": _history(row),
         "penalties": [
             (penalty, last_day_words(penalty.shown_until)) for penalty in published.penalties(code, today)

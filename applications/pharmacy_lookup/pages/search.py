@@ -1,11 +1,10 @@
 """The search: near a place, in a district, or by words; a form and a list, of which a map is an extra."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -13,6 +12,7 @@ from django.utils.translation import gettext
 from applications.pharmacy_lookup.finder import NO_GRADE, Ordering, Search, Service, find, nearest
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Directory
+from applications.pharmacy_lookup.pages.drawing import asking_near, drawn, rings, tiles_and_tap
 from applications.pharmacy_lookup.pages.shell import page, public_page
 from applications.pharmacy_lookup.pages.standing import Standing, legend, service_words, standing
 from applications.pharmacy_lookup.pages.words import (
@@ -23,8 +23,7 @@ from applications.pharmacy_lookup.pages.words import (
     period_words,
     radius_words,
 )
-from applications.pharmacy_lookup.query import DATUMS, MOST_TYPED, BadQuery, Query, read_query
-from creditsys import geo
+from applications.pharmacy_lookup.query import MOST_TYPED, BadQuery, Query, read_query
 
 #: What the page offers, metres.
 RADII: Final = (500, 1_000, 2_000, 3_000, 5_000)
@@ -75,8 +74,8 @@ def search(request: HttpRequest) -> HttpResponse:
         "streets": _streets(directory, given),
         "most_typed": MOST_TYPED,
         "refreshed_at": directory.refreshed_at if directory else None,
-        "map": _map(given),
-        "locate": f"?{_address(_kept(given))}near=",
+        "map": tiles_and_tap(_kept(given)),
+        "locate": asking_near(_kept(given)),
     }
     if not any(name in given for name in _ASKED):
         return page(request, "search.html", {**shared, **_start(directory)})
@@ -119,7 +118,6 @@ def _results(given: _Given, query: Query, directory: Directory | None) -> dict[s
     rows = [_row(number, row) for number, row in enumerate(found.rows, 1)]
     names = {str(one["code"]): one["name"] for one in directory.districts} if directory else {}
     place = f"{names.get(str(search.district), '')}{search.street}"
-    last = found.last
     context: dict[str, Any] = {
         "title": _title(query, place),
         "place": place,
@@ -129,7 +127,7 @@ def _results(given: _Given, query: Query, directory: Directory | None) -> dict[s
         "rows": rows,
         "total": found.total,
         "first_page": "" if not search.after else f"?{_link(given)}",
-        "next_page": f"?{_link(given, cursor=query.cursor(last))}" if last else "",
+        "next_page": f"?{_link(given, cursor=query.cursor(found.last))}" if found.last else "",
         "filtered": [name for name in ("grade", "service") if name in given],
         "unfiltered": f"?{_link(given, grade=None, service=None)}",
         "radii": _radii(given, search),
@@ -143,7 +141,7 @@ def _results(given: _Given, query: Query, directory: Directory | None) -> dict[s
         "periods": _periods(found.rows),
     }
     if search.near is not None:
-        context["map"] = {**_map(given), **_rings(search.near, search.radius)}
+        context["map"] = {**tiles_and_tap(_kept(given)), **rings(search.near, search.radius)}
         if found.total == 0:
             context |= _nothing_near(given, search)
     return context
@@ -171,32 +169,30 @@ def _row(number: int, row: dict[str, Any]) -> Row:
         distance="" if row["distance"] is None else distance_words(row["distance"]),
         service=service_words(row),
         under_objection=bool(row["under_objection"]),
-        at=_drawn(Point(row["latitude"], row["longitude"])) if known else "",
+        at=drawn(Point(row["latitude"], row["longitude"])) if known else "",
     )
 
 
-def _periods(rows: Iterable[dict[str, Any]]) -> list[str]:
+def _periods(rows: Iterable[dict[str, Any]]) -> str:
     """The periods of the grades that are shown, newest first."""
-    return [
-        period_words(period)
-        for period in sorted({row["period"] for row in rows if row["holds"]}, reverse=True)
-    ]
+    periods = sorted({row["period"] for row in rows if row["holds"]}, reverse=True)
+    return gettext("、").join(map(period_words, periods))
 
 
 def _nothing_near(given: _Given, search: Search) -> dict[str, Any]:
     """Where the nearest is, and the link that finds it; the districts if it is nowhere near."""
     row = nearest(search, timezone.localdate())
     if row is None:
-        return {"far": True}
+        anything = Search(near=search.near, services=tuple(Service))
+        return {"far": nearest(anything, timezone.localdate()) is None}
     enough = next((radius for radius in RADII if radius >= row["distance"]), None)
     there = f"{row['longitude']:.5f},{row['latitude']:.5f}"
+    wider = _link(given, radius=str(enough)) if enough else _link(given, near=there, datum=None)
     return {
-        "nearest": _row(1, row),
+        "nearest": replace(_row(1, row), distance=""),
         "nearest_distance": beyond_words(row["distance"]),
         "wider": radius_words(enough) if enough else "",
-        "wider_page": f"?{_link(given, radius=str(enough))}"
-        if enough
-        else f"?{_link(given, near=there, datum=None)}",
+        "wider_page": f"?{wider}",
     }
 
 
@@ -209,7 +205,7 @@ def _districts(directory: Directory | None) -> list[dict[str, Any]]:
     for one in directory.districts if directory else []:
         known = one["south"] is not None
         middle = Point((one["south"] + one["north"]) / 2, (one["west"] + one["east"]) / 2) if known else None
-        found.append({"code": str(one["code"]), "name": one["name"], "at": _drawn(middle) if middle else ""})
+        found.append({"code": str(one["code"]), "name": one["name"], "at": drawn(middle) if middle else ""})
     return found
 
 
@@ -233,7 +229,7 @@ def _orderings(given: _Given, search: Search) -> list[Choice]:
     first = Ordering.CODE if search.near is None else Ordering.DISTANCE
     texts = {
         Ordering.DISTANCE: gettext("由近到远"),
-        Ordering.CODE: gettext("按编码"),
+        Ordering.CODE: gettext("默认顺序"),
         Ordering.GRADE: gettext("等级由高到低"),
     }
     return [
@@ -268,38 +264,3 @@ def _link(given: _Given, **changes: str | None) -> str:
 
 def _kept(given: _Given) -> _Given:
     return {name: values for name, values in given.items() if name in _KEPT}
-
-
-def _address(asked: _Given) -> str:
-    text = urlencode(asked, doseq=True)
-    return f"{text}&" if text else ""
-
-
-# The map
-
-
-def _map(given: _Given) -> dict[str, Any]:
-    """What the map needs on every page: tiles, and the address that a tap leads to."""
-    drawn = settings.MAP_TILES_DATUM if settings.MAP_TILES else "wgs84"
-    kept = _kept(given) if drawn == "wgs84" else {**_kept(given), "datum": [drawn]}
-    return {
-        "tiles": settings.MAP_TILES,
-        "credit": settings.MAP_TILES_CREDIT,
-        "tap": f"?{_address(kept)}near=",
-    }
-
-
-def _rings(near: Point, radius: int) -> dict[str, Any]:
-    """The point that was asked for and the rings around it."""
-    return {
-        "centre": _drawn(near),
-        "radius": radius,
-        "rings": "|".join(f"{ring}:{radius_words(ring)}" for ring in (radius // 2, radius)),
-    }
-
-
-def _drawn(place: Point) -> str:
-    """A place (WGS-84) as ``longitude,latitude`` in the datum of the map."""
-    datum = DATUMS[settings.MAP_TILES_DATUM] if settings.MAP_TILES else geo.WGS84
-    latitude, longitude = geo.from_wgs84(place.latitude, place.longitude, datum)
-    return f"{longitude:.6f},{latitude:.6f}"

@@ -36,11 +36,11 @@ class Meaning:
 def standing(row: Mapping[str, Any]) -> Standing:
     """Today's standing of a row of the finder."""
     if row["seq"] is None:
-        return Standing(_absent(gettext("尚未评级")), rated=False, note=gettext("还没有公布过信用等级"))
+        return Standing(_absent(gettext("尚未评级")), rated=False, note=gettext("还没有公布过信用等级。"))
     if row["position"] < 0 or row["holds"]:
         return published_standing(row)
     until = row["valid_until"]
-    note = gettext("上次的等级 {grade} 到 {day} 期满，新的等级尚未公布").format(
+    note = gettext("上次的等级 {grade} 到 {day} 期满，新的等级尚未公布。").format(
         grade=row["grade"], day=day_words(until) if until else ""
     )
     return Standing(_absent(gettext("有效期已满")), rated=False, note=note)
@@ -74,7 +74,7 @@ def service_words(row: Mapping[str, Any]) -> str:
     if service is Service.IN_SERVICE:
         return ""
     if service is Service.NOT_YET:
-        return gettext("自 {day} 起定点").format(day=day_words(row["designated_on"]))
+        return gettext("自{day}起定点").format(day=day_words(row["designated_on"]))
     return str(SERVICES[service])
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
+from applications.api.throttle import spend
 from applications.pharmacy_lookup.finder import get_place
 from applications.pharmacy_lookup.open_data.checking import (
     UNKNOWN,
@@ -35,6 +36,10 @@ from ratings.published import publications_signed, scale
 _CODE: Final = re.compile(r"P[1-8][0-9]{10}")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{12,64}")
 _SIZE: Final = 1024 * 1024
+#: Files that one address may have checked in a minute: a large one takes seconds.
+UPLOADS_A_MINUTE: Final = 10
+#: Values that are shown of a row that was altered.
+_VALUES: Final = 6
 #: What is wrong with the proof that a file bears.
 _PROOF_FAULTS: Final = {
     "line": gettext_lazy("文件不完整：有一行过长或缺失。"),
@@ -64,6 +69,14 @@ def verify(request: HttpRequest) -> HttpResponse:
                 limit=settings.VERIFY_MAX_MB
             )
             return _answer(request, {"file_wrong": wrong}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        budget = spend(request, "verify", UPLOADS_A_MINUTE)
+        if budget is not None and budget.spent:
+            wrong = gettext("一分钟内最多核验 {limit} 份文件；请过一会儿再试，或用核验程序离线核验。").format(
+                limit=UPLOADS_A_MINUTE
+            )
+            response = _answer(request, {"file_wrong": wrong}, HTTPStatus.TOO_MANY_REQUESTS)
+            response["Retry-After"] = str(budget.resets_in)
+            return response
         return _uploaded(request)
     return _asked(request)
 
@@ -90,7 +103,7 @@ def _uploaded(request: HttpRequest) -> HttpResponse:
     try:
         finding = check_file(cast(BinaryIO, upload.file))
     except Unreadable as error:
-        wrong = f"{error.why}{error.remedy}"
+        wrong = gettext("{why}{remedy}").format(why=error.why, remedy=error.remedy)
         return _answer(request, {"file_wrong": wrong, "file_name": name}, HTTPStatus.UNPROCESSABLE_ENTITY)
     return _answer(request, {"file_name": name, "finding": _told(finding)})
 
@@ -164,7 +177,8 @@ def _told(finding: Finding) -> dict[str, Any]:
         {
             "kind": _ROW_FAULTS[one.kind],
             "one": one,
-            "values": [(titles.get(name, name), ours, theirs) for name, ours, theirs in one.values],
+            "values": [(titles.get(name, name), ours, theirs) for name, ours, theirs in one.values[:_VALUES]],
+            "more_values": max(0, len(one.values) - _VALUES),
         }
         for one in finding.differences
     ]

@@ -42,6 +42,7 @@
     let waiting = 2;
     for (const part of [style, script]) {
       part.addEventListener("load", () => { if (!--waiting) draw(); });
+      part.addEventListener("error", () => { box.closest("section").hidden = true; });
       document.head.append(part);
     }
   }, { rootMargin: "200px" });
@@ -84,8 +85,10 @@
     const bounds = L.latLngBounds(places.map((one) => point(one.dataset.at)));
     const middle = centre && L.latLng(point(centre));
     const circles = middle ? rings.split("|").map((each) => each.split(":")) : [];
-    for (const [metres] of circles) bounds.extend(middle.toBounds(2 * metres));
-    if (bounds.isValid()) map.fitBounds(bounds, { padding: [24, 24], maxZoom: 17, animate: false });
+    if (middle) bounds.extend(middle);
+    // Where the list goes on, its first page is looked at closely; else all that was searched.
+    if (!document.querySelector("[rel=next]")) for (const [metres] of circles) bounds.extend(middle.toBounds(2 * metres));
+    if (bounds.isValid()) map.fitBounds(bounds, { paddingTopLeft: [72, 32], paddingBottomRight: [40, 32], maxZoom: 17, animate: false });
     else map.setView([30, 120.58], 9);
 
     for (const [metres, words] of circles) {
