@@ -9,7 +9,7 @@ left for the indexes, of which each condition that can be rare has one: they are
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -286,7 +286,7 @@ def _params(search: Search, on: date) -> dict[str, Any]:
             params |= {f"grams{number}_{place}": one.grams, f"pattern{number}_{place}": one.pattern}
     if search.near is not None:
         params |= {"lng": search.near.longitude, "radius": search.radius}
-        params |= asdict(polynomials(search.near)) | asdict(box_around(search.near, search.radius))
+        params |= polynomials(search.near)._asdict() | box_around(search.near, search.radius)._asdict()
     return params
 
 
@@ -302,7 +302,7 @@ def _read(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def _page(search: Search, rows: list[tuple[Any, ...]]) -> Page:
-    shown = [dict(zip(ROW, row[: len(ROW)], strict=True)) for row in rows[: search.limit]]
+    shown = [dict(zip(ROW, row, strict=False)) for row in rows[: search.limit]]
     total = rows[0][len(ROW)] if rows else (0 if search.near and not search.after else None)
     last = tuple(rows[search.limit - 1][len(ROW) + 1 :]) if len(rows) > search.limit else ()
     return Page(shown, total, last)

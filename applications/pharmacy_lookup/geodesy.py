@@ -9,7 +9,7 @@ up to 5 km and 0.32 m up to 50 km (``tests/pharmacy_lookup/test_geodesy.py``); a
 
 from dataclasses import dataclass
 from math import cos, pi, radians, sin, sqrt
-from typing import Final
+from typing import Final, NamedTuple
 
 #: WGS-84: semi-major axis (m), flattening, first eccentricity squared.
 SEMI_MAJOR: Final = 6_378_137.0
@@ -64,8 +64,7 @@ def metric(latitude: float) -> Metric:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Polynomials:
+class Polynomials(NamedTuple):
     """The same around one point, of latitudes and longitudes themselves: fewer terms for SQL to reckon.
 
     ``north = n0 + φ·(n1 + n2·φ)`` and ``east = (λ − λ of the point)·(e0 + φ·(e1 + e2·φ))``.
@@ -92,8 +91,7 @@ def polynomials(point: Point) -> Polynomials:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """Bounds in degrees, the edges included."""
 
     south: float

@@ -116,7 +116,9 @@ _DIRECTORY: Final = f"""
            (SELECT coalesce(jsonb_agg(jsonb_build_object('grade', grade, 'label', label, 'scheme', scheme)
                                       ORDER BY position, scheme), '[]')
             FROM (SELECT DISTINCT ON (grade) grade, label, scheme, position
-                  FROM {_TABLE} WHERE grade <> '' ORDER BY grade, seq DESC) one),
+                  FROM (SELECT grade, label, scheme, position, max(seq) AS seq
+                        FROM {_TABLE} WHERE grade <> '' GROUP BY 1, 2, 3, 4) kinds
+                  ORDER BY grade, seq DESC) one),
            %(now)s
     ON CONFLICT (id) DO UPDATE SET districts = excluded.districts, grades = excluded.grades,
                                    refreshed_at = excluded.refreshed_at

@@ -170,6 +170,8 @@ def _tell_sql(table: Table, found: dict[str, Any]) -> None:
             None,
             f"{_spread(ours)} / PostGIS {_spread(peer)} = {median(ours) / median(peer):.2f} ({len(ours)} points)",
         )
+    ours, peer = (sum(sum(both[who]) for both in found["taken"].values()) for who in ("ours", "peer"))
+    table.add("SQL, all of these", None, f"{ours:.0f} ms / PostGIS {peer:.0f} ms = {ours / peer:.2f}")
     counts, sizes = found["counts"], found["sizes"]
     table.add(
         "the same as PostGIS?",
