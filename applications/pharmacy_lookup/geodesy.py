@@ -102,8 +102,7 @@ class Box(NamedTuple):
 def box_around(point: Point, radius: float) -> Box:
     """A box that holds every place within ``radius`` metres (up to 200 km): a little larger than need be."""
     near = metric(point.latitude)
-    high = radius / near.m0 * 1.001
-    # parallels shrink towards the pole: the far edge is the widest in degrees
-    far = metric(abs(point.latitude) + high)
-    wide = radius / far.p0 * 1.001
+    # A thousandth more: the circle's easternmost point lies a little towards the pole, where degrees are
+    # shorter, 0.03 % farther off in degrees for 200 km at 54° north.
+    high, wide = radius / near.m0 * 1.001, radius / near.p0 * 1.001
     return Box(point.latitude - high, point.latitude + high, point.longitude - wide, point.longitude + wide)

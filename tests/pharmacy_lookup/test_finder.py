@@ -219,6 +219,13 @@ class TestFilters:
         ):
             assert codes(Search(words=tuple(words(typed)))) == found(*expected), typed
 
+    def test_all_pieces_of_a_word_are_not_the_word(self) -> None:
+        """The index leads to this name by its pieces; the name itself then says no."""
+        one = place(name="房药店大药房")
+        asked = tuple(words("大药房药店"))
+        assert set(asked[0].meanings[0].grams) <= set(one.grams)
+        assert codes(Search(words=asked)) == []
+
     def test_a_word_that_lies_across_name_and_address_is_none(self) -> None:
         place(name="震元药房", address="解放北路")
         assert codes(Search(words=tuple(words("房解")))) == []
