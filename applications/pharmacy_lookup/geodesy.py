@@ -26,8 +26,7 @@ class Point:
     longitude: float
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """Metres per degree around a point.
 
     ``north = dlat · (m0 + m1·dlat)`` and ``east = dlng · (p0 + p1·dlat + p2·dlat²)``, degrees in, metres out.

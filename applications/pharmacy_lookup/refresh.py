@@ -36,6 +36,8 @@ def refresh_places(codes: Collection[str] | None = None) -> int:
         _copy("incoming", _COLUMNS, map(_row, entries(timezone.localdate(), codes)))
         cursor.execute("ANALYZE incoming")
         _spell()
+        cursor.execute(_LISTED_ANEW)
+        listed_anew = cursor.fetchone()[0]
         cursor.execute(_UPSERT)
         written = int(cursor.rowcount)
         if codes is None:
@@ -44,8 +46,10 @@ def refresh_places(codes: Collection[str] | None = None) -> int:
             )
             written += int(cursor.rowcount)
         cursor.execute("DROP TABLE incoming, spelling")
-        if written or not Directory.objects.exists():
+        if listed_anew or (codes is None and written) or not Directory.objects.exists():
             cursor.execute(_DIRECTORY, {"now": timezone.now()})
+        elif written:
+            Directory.objects.update(refreshed_at=timezone.now())
     if codes is None and written:
         _analyze()
     return written
@@ -102,6 +106,14 @@ _UPSERT: Final = f"""
     WHERE known.code IS NULL OR ({_CHANGED.format("known")}) IS DISTINCT FROM ({_CHANGED.format("i")})
     ORDER BY code
     ON CONFLICT (code) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], *_SPELLED))}
+"""
+#: Whether the directory, which is reckoned from all places, must be reckoned again.
+_LISTED: Final = ", ".join(
+    f"{{0}}.{name}" for name in ("district", "district_name", "street", "latitude", "longitude", "grade")
+)
+_LISTED_ANEW: Final = f"""
+    SELECT EXISTS (SELECT FROM incoming i LEFT JOIN {_TABLE} p USING (code)
+                   WHERE ({_LISTED.format("p")}) IS DISTINCT FROM ({_LISTED.format("i")}))
 """
 _DIRECTORY: Final = f"""
     INSERT INTO {Directory._meta.db_table} (id, districts, grades, refreshed_at)

@@ -45,10 +45,10 @@ _SQL: Final = f"""
     FROM ratings_pharmacy p
     JOIN ratings_district d ON d.code = p.district_id
     LEFT JOIN LATERAL {IN_FORCE} g ON true
-    LEFT JOIN (
-        SELECT pharmacy_id, json_agg(json_build_array(occurred_on, status) ORDER BY occurred_on)::text AS statuses
-        FROM ratings_servicestatus WHERE voided_at IS NULL GROUP BY pharmacy_id
-    ) known ON known.pharmacy_id = p.id
+    LEFT JOIN LATERAL (
+        SELECT json_agg(json_build_array(s.occurred_on, s.status) ORDER BY s.occurred_on)::text AS statuses
+        FROM ratings_servicestatus s WHERE s.pharmacy_id = p.id AND s.voided_at IS NULL
+    ) known ON true
     WHERE %(codes)s::text[] IS NULL OR p.code = ANY(%(codes)s)
     ORDER BY p.code COLLATE "C"
 """

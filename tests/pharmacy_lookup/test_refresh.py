@@ -278,7 +278,7 @@ class TestOneAndAll:
             refresh_places()
         with CaptureQueriesContext(connection) as again:
             refresh_places()
-        assert (len(first), len(again)) == (16, 14)
+        assert (len(first), len(again)) == (17, 15)
 
 
 class TestDirectory:

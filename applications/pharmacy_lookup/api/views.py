@@ -87,7 +87,7 @@ class History(PublicView):
 def _query(request: Request, parameters: Sequence[str] = PARAMETERS) -> Query:
     """What was asked for, with no parameters but these. Raises Problem with all that is wrong."""
     try:
-        return read_query(dict(request.GET.lists()), parameters=(*parameters, FORMAT))
+        return read_query(dict(request._request.GET.lists()), parameters=(*parameters, FORMAT))
     except BadQuery as error:
         raise Problem(400, faults=[(one.parameter, one.detail) for one in error.faults]) from None
 
@@ -109,11 +109,14 @@ def _meaning(row: dict[str, Any]) -> str:
 
 
 def _next_page(request: Request, query: Query, last: tuple[Any, ...]) -> str:
-    given = [(name, values) for name, values in request.GET.lists() if name != "cursor"]
+    given = [(name, values) for name, values in request._request.GET.lists() if name != "cursor"]
     asked = urlencode([*given, ("cursor", query.cursor(last))], doseq=True)
-    return f"{_absolute(request, request.path)}?{asked}"
+    return f"{_absolute(request, request._request.path)}?{asked}"
 
 
 def _absolute(request: Request, path: str) -> str:
     """An address of this site: as it calls itself, else as it was asked for."""
-    return f"{settings.SITE_URL or f'{request.scheme}://{request.get_host()}'}{path}"
+    if settings.SITE_URL:
+        return f"{settings.SITE_URL}{path}"
+    asked = request._request
+    return f"{asked.scheme}://{asked.get_host()}{path}"

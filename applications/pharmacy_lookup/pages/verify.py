@@ -30,10 +30,10 @@ from applications.pharmacy_lookup.open_data.formats import FORMATS
 from applications.pharmacy_lookup.pages.open_data import change, summary
 from applications.pharmacy_lookup.pages.shell import page, public_form
 from applications.pharmacy_lookup.pages.words import EVENTS, day_words, period_words, validity_words
+from applications.pharmacy_lookup.query import CODE
 from creditsys.marks import grade_badge
 from ratings.published import publications_signed, scale
 
-_CODE: Final = re.compile(r"P[1-8][0-9]{10}")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{12,64}")
 _SIZE: Final = 1024 * 1024
 #: Files that one address may have checked in a minute: a large one takes seconds.
@@ -86,7 +86,7 @@ def _asked(request: HttpRequest) -> HttpResponse:
     if not typed.strip():
         return _answer(request, {})
     plain = re.sub(r"[\s:：-]", "", unicodedata.normalize("NFKC", typed))
-    if _CODE.fullmatch(plain.upper()):
+    if CODE.fullmatch(plain.upper()):
         return _answer(request, {"typed": typed, **_of_code(plain.upper())})
     if _FINGERPRINT.fullmatch(plain.lower()):
         return _answer(request, {"typed": typed, **_of_fingerprint(plain.lower())})
