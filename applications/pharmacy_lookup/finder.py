@@ -114,11 +114,10 @@ _CANDIDATES: Final = {
 #: Metres, as ``geodesy.Polynomials`` has them.
 _NORTH: Final = "%(n0)s + p.latitude * (%(n1)s + %(n2)s * p.latitude)"
 _EAST: Final = "(p.longitude - %(lng)s) * (%(e0)s + p.latitude * (%(e1)s + %(e2)s * p.latitude))"
-_DISTANCE: Final = f"(point({_NORTH}, {_EAST}) <-> point '(0,0)')"
-_WITHIN: Final = (
+_DISTANCE: Final = f"point({_NORTH}, {_EAST}) <-> point '(0,0)'"
+_BOX: Final = (
     "p.latitude BETWEEN %(south)s AND %(north)s",
     "p.longitude BETWEEN %(west)s AND %(east)s",
-    f"{_DISTANCE} <= %(radius)s",
 )
 #: The sort key of each ordering; the last part makes it total.
 _KEYS: Final = {
@@ -172,12 +171,16 @@ def _columns(distance: str) -> str:
 
 
 def _near_sql(search: Search) -> str:
-    """All within the radius are reckoned and counted before the page is cut."""
+    """All within the radius are reckoned and counted before the page is cut.
+
+    OFFSET keeps the planner from reckoning each distance twice, to compare it and to show it.
+    """
     key = ", ".join(_KEYS[search.ordering])
     return f"""
         SELECT *, {key}
-        FROM (SELECT {_columns(_DISTANCE)}, count(*) OVER ()
-              FROM {_NAME} p WHERE {_all((*_WITHIN, *_conditions(search)))}) found
+        FROM (SELECT *, count(*) OVER ()
+              FROM (SELECT {_columns(_DISTANCE)} FROM {_NAME} p WHERE {_all((*_BOX, *_conditions(search)))} OFFSET 0) box
+              WHERE distance <= %(radius)s) found
         {_behind(search)} ORDER BY {key} LIMIT {search.limit + 1}
     """
 

@@ -149,7 +149,7 @@ def bench(database: str, size: int, rounds: int) -> Table:
         table.add(
             f"API, {kind}",
             None,
-            f"{api:,.0f} requests a second / bare view {bare:,.0f} = {api / bare:.2f}; "
+            f"{api:,.0f} requests a second / bare view {bare:,.0f} = {lookup_http.ratio(both):.2f}; "
             f"{_spread(both['api'].taken)}, bare {_spread(both['bare'].taken)}",
         )
     refreshed = job(database, f"{here}:refreshing", rounds=rounds)

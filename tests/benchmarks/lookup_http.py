@@ -22,6 +22,8 @@ from tests.benchmarks.scratch import connect
 
 _HOST: Final = "127.0.0.1"
 _WORKERS, _CLIENTS = 2, 4
+#: Turns of each view in a round, and how long one is.
+_TURNS, _SECONDS = 5, 0.5
 _API: Final = "/api/v1/pharmacies/"
 _BARE: Final = "/bare/"
 
@@ -42,23 +44,23 @@ def application(database: str, host: str, queries: list[str]) -> Any:
 
 @dataclass
 class Answers:
-    """Requests a second of each round, milliseconds of each request, and bytes."""
+    """Requests a second of each turn, milliseconds of each request, and bytes."""
 
     rates: list[float] = field(default_factory=list)
     taken: list[float] = field(default_factory=list)
     sizes: set[int] = field(default_factory=set)
 
 
-def compare(database: str, queries: dict[str, list[str]], rounds: int, seconds: float = 2) -> dict[str, Any]:
-    """By kind of query, the answers of both views; each round asks both for some seconds."""
+def compare(database: str, queries: dict[str, list[str]], rounds: int) -> dict[str, dict[str, Answers]]:
+    """By kind of query, the answers of both views, asked in many short turns."""
     asked = [query for some in queries.values() for query in some]
     found: dict[str, dict[str, Answers]] = {kind: {"api": Answers(), "bare": Answers()} for kind in queries}
     with _served(database, asked) as port:
         for kind, some in queries.items():
-            for number in range(rounds + 1):
+            for number in range(rounds * _TURNS + 1):
                 for who, path in (("api", _API), ("bare", _BARE)):
                     answers = Answers()
-                    _ask(port, [f"{path}?{query}" for query in some], answers, seconds)
+                    _ask(port, [f"{path}?{query}" for query in some], answers)
                     if number:  # the first is a warm-up
                         known = found[kind][who]
                         known.rates += answers.rates
@@ -70,9 +72,9 @@ def compare(database: str, queries: dict[str, list[str]], rounds: int, seconds: 
     return found
 
 
-def _ask(port: int, addresses: list[str], answers: Answers, seconds: float) -> None:
-    """Ask for the addresses round and round, by some clients at once."""
-    until = time.perf_counter() + seconds
+def _ask(port: int, addresses: list[str], answers: Answers) -> None:
+    """Ask for the addresses round and round for one turn, by some clients at once."""
+    until = time.perf_counter() + _SECONDS
     coming = itertools.cycle(addresses)
     faults: list[BaseException] = []
 
@@ -143,5 +145,6 @@ def _wait(ready: Callable[[], Any], server: subprocess.Popen[bytes]) -> None:
 
 
 def ratio(both: dict[str, Answers]) -> float:
-    """How many times the bare view's requests a second the API answers, by medians."""
-    return median(both["api"].rates) / median(both["bare"].rates)
+    """How many times the bare view's requests a second the API answers: the median of all turns."""
+    turns = zip(both["api"].rates, both["bare"].rates, strict=True)
+    return median(api / bare for api, bare in turns)
