@@ -1,17 +1,24 @@
 """The look and the menu of the admin (django-unfold's settings)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
+from django.apps import AppConfig, apps
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 
 def _may_view(model: str) -> Callable[[HttpRequest], bool]:
     """Shows a menu entry to those who may see the model."""
     return lambda request: request.user.has_perm(f"ratings.view_{model}")
+
+
+def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
+    # A function, not the method: unfold copies the menu deeply, and with a method all that it belongs to.
+    return lambda request: site.has_view_permission(request)
 
 
 def _superuser(request: HttpRequest) -> bool:
@@ -27,10 +34,112 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
     }
 
 
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The menu: the regulator's own, then a group for each application that has pages in the admin."""
+    return [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app)))]
+
+
+def _pages_of(app: AppConfig) -> dict[str, Any] | None:
+    """The models of an application in the admin; its admins say in which order (``menu_order``) and with which
+    sign (``menu_icon``). None where there are none."""
+    if not app.name.startswith("applications.") and app.name not in settings.APPLICATION_PACKAGES:
+        return None
+    models = [
+        (model, site) for model, site in admin.site._registry.items() if model._meta.app_label == app.label
+    ]
+    models.sort(key=lambda pair: getattr(pair[1], "menu_order", 100))
+    items = [
+        {
+            "title": str(model._meta.verbose_name),
+            "icon": getattr(site, "menu_icon", "folder"),
+            "link": reverse(f"admin:{app.label}_{model._meta.model_name}_changelist"),
+            "permission": _may_see(site),
+        }
+        for model, site in models
+    ]
+    return {"title": str(app.verbose_name), "items": items} if items else None
+
+
 def environment(request: HttpRequest) -> list[str] | None:
     """A mark at the top of every page of an installation that is no production."""
     return None if settings.PRODUCTION else ["演示环境", "warning"]
 
+
+#: the regulator's own pages
+_OWN: Final[list[dict[str, Any]]] = [
+    {
+        "title": "",
+        "items": [{"title": "工作台", "icon": "home", "link": reverse_lazy("admin:index")}],
+    },
+    {
+        "title": "评价",
+        "items": [
+            _entry("评价结果", "grade", "rating"),
+            _entry("评价批次", "calculate", "ratingrun"),
+            _entry("评价规则", "rule", "schemeversion"),
+        ],
+    },
+    {
+        "title": "办理",
+        "items": [
+            _entry("评价周期", "event_repeat", "ratingperiod"),
+            _entry("审核事项", "fact_check", "reviewitem"),
+            _entry("等级调整", "swap_vert", "adjustment"),
+            _entry("异议", "feedback", "objection"),
+            _entry("信用修复", "healing", "creditrepair"),
+        ],
+    },
+    {
+        "title": "公布",
+        "items": [
+            _entry("发布", "publish", "publication"),
+            _entry("公布等级", "workspace_premium", "publishedgrade"),
+        ],
+    },
+    {
+        "title": "事实",
+        "items": [
+            _entry("违法违规", "gavel", "violation"),
+            _entry("举报投诉", "campaign", "complaint"),
+            _entry("月度基金支付", "payments", "fundpayment"),
+            _entry("外部指标值", "speed", "measurevalue"),
+            _entry("服务状态", "toggle_on", "servicestatus"),
+            _entry("导入批次", "upload_file", "importbatch"),
+        ],
+    },
+    {
+        "title": "登记",
+        "items": [
+            _entry("定点零售药店", "local_pharmacy", "pharmacy"),
+            _entry("企业", "business", "enterprise"),
+            _entry("区县", "map", "district"),
+        ],
+    },
+    {
+        "title": "管理",
+        "items": [
+            _entry("操作记录", "history", "auditevent"),
+            {
+                "title": "用户",
+                "icon": "person",
+                "link": reverse_lazy("admin:auth_user_changelist"),
+                "permission": _superuser,
+            },
+            {
+                "title": "用户组",
+                "icon": "group",
+                "link": reverse_lazy("admin:auth_group_changelist"),
+                "permission": _superuser,
+            },
+            {
+                "title": "管辖范围",
+                "icon": "pin_drop",
+                "link": reverse_lazy("admin:ratings_staffscope_changelist"),
+                "permission": _superuser,
+            },
+        ],
+    },
+]
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "医保定点药店信用评价",
@@ -83,79 +192,6 @@ UNFOLD: dict[str, Any] = {
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
-        "navigation": [
-            {
-                "title": "",
-                "items": [{"title": "工作台", "icon": "home", "link": reverse_lazy("admin:index")}],
-            },
-            {
-                "title": "评价",
-                "items": [
-                    _entry("评价结果", "grade", "rating"),
-                    _entry("评价批次", "calculate", "ratingrun"),
-                    _entry("评价规则", "rule", "schemeversion"),
-                ],
-            },
-            {
-                "title": "办理",
-                "items": [
-                    _entry("评价周期", "event_repeat", "ratingperiod"),
-                    _entry("审核事项", "fact_check", "reviewitem"),
-                    _entry("等级调整", "swap_vert", "adjustment"),
-                    _entry("异议", "feedback", "objection"),
-                    _entry("信用修复", "healing", "creditrepair"),
-                ],
-            },
-            {
-                "title": "公布",
-                "items": [
-                    _entry("发布", "publish", "publication"),
-                    _entry("公布等级", "workspace_premium", "publishedgrade"),
-                ],
-            },
-            {
-                "title": "事实",
-                "items": [
-                    _entry("违法违规", "gavel", "violation"),
-                    _entry("举报投诉", "campaign", "complaint"),
-                    _entry("月度基金支付", "payments", "fundpayment"),
-                    _entry("外部指标值", "speed", "measurevalue"),
-                    _entry("服务状态", "toggle_on", "servicestatus"),
-                    _entry("导入批次", "upload_file", "importbatch"),
-                ],
-            },
-            {
-                "title": "登记",
-                "items": [
-                    _entry("定点零售药店", "local_pharmacy", "pharmacy"),
-                    _entry("企业", "business", "enterprise"),
-                    _entry("区县", "map", "district"),
-                ],
-            },
-            {
-                "title": "管理",
-                "items": [
-                    _entry("操作记录", "history", "auditevent"),
-                    {
-                        "title": "用户",
-                        "icon": "person",
-                        "link": reverse_lazy("admin:auth_user_changelist"),
-                        "permission": _superuser,
-                    },
-                    {
-                        "title": "用户组",
-                        "icon": "group",
-                        "link": reverse_lazy("admin:auth_group_changelist"),
-                        "permission": _superuser,
-                    },
-                    {
-                        "title": "管辖范围",
-                        "icon": "pin_drop",
-                        "link": reverse_lazy("admin:ratings_staffscope_changelist"),
-                        "permission": _superuser,
-                    },
-                ],
-            },
-        ],
+        "navigation": "creditsys.admin_site.navigation",
     },
 }

@@ -16,6 +16,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from creditsys.admin_site import UNFOLD  # noqa: F401 -- a setting
+from creditsys.sealing import derived_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -86,15 +87,19 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "django.contrib.postgres",
     "drf_spectacular",
+    "oauth2_provider",
     "ratings",
     "applications",
+    "applications.clients",
 ]
 
 # The applications in use, by dotted path (README: Add an application).
 APPLICATIONS = [
     "applications.pharmacy_lookup.application.PharmacyLookup",
+    "applications.bank_loans.application.BankLoans",
 ]
-INSTALLED_APPS += [path.rsplit(".", 2)[0] for path in APPLICATIONS]
+APPLICATION_PACKAGES = [path.rsplit(".", 2)[0] for path in APPLICATIONS]
+INSTALLED_APPS += APPLICATION_PACKAGES
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -242,6 +247,18 @@ CELERY_BEAT_SCHEDULE = {
 # A run of a national set takes minutes; a task is given back only after this time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 
+CELERY_BEAT_SCHEDULE["bring the lists of loan products up to date"] = {
+    "task": "bank_loans.reckon",
+    "schedule": crontab(hour=0, minute=5),
+}
+CELERY_BEAT_SCHEDULE["send what is due to banks"] = {
+    "task": "bank_loans.deliver",
+    "schedule": crontab(),
+}
+CELERY_BEAT_SCHEDULE["remove expired tokens of clients"] = {
+    "task": "clients.clear_tokens",
+    "schedule": crontab(hour=2, minute=30),
+}
 CELERY_BEAT_SCHEDULE["bring the places that residents find up to date"] = {
     "task": "pharmacy_lookup.refresh",
     "schedule": crontab(hour=0, minute=10),
@@ -264,6 +281,36 @@ CACHES = {
 }
 # How many requests an address may send to the public API in a minute.
 API_REQUESTS_A_MINUTE = positive("API_REQUESTS_A_MINUTE", 120)
+
+# Programs of banks and departments sign in with client credentials (OAuth 2.0) and nothing else.
+OAUTH2_PROVIDER_APPLICATION_MODEL = "clients.Client"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"  # noqa: S105 -- a model
+OAUTH2_PROVIDER = {
+    "OAUTH2_SERVER_CLASS": "oauthlib.oauth2.BackendApplicationServer",
+    "OAUTH2_VALIDATOR_CLASS": "applications.clients.oauth.Validator",
+    "SCOPES_BACKEND_CLASS": "applications.clients.oauth.Scopes",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 600,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    # the security practice of RFC 9700; tokens are kept as hashes
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+}
+# How many requests a client may send in a minute.
+CLIENT_REQUESTS_A_MINUTE = positive("CLIENT_REQUESTS_A_MINUTE", 600)
+# The header in which the reverse proxy passes on a client's certificate: RFC 9440 or URL-encoded PEM. Only where
+# TRUSTED_PROXIES says that there is one; it must take the header away from what comes in.
+CLIENT_CERTIFICATE_HEADER = env.str("CLIENT_CERTIFICATE_HEADER", default="")
+# Answers to programs are signed with this key (the seed of an Ed25519 key); by default one that follows from
+# SIGNING_KEY. Public keys that signed before it, or will, stand in API_TRUSTED_KEYS.
+API_SIGNING_KEY = env.str("API_SIGNING_KEY", default="") or derived_key("api", SIGNING_KEY)
+API_TRUSTED_KEYS = env.list("API_TRUSTED_KEYS", default=[])
+# Private networks (CIDR) that messages to banks may be delivered to; none by default.
+WEBHOOK_PRIVATE_NETWORKS = env.list("WEBHOOK_PRIVATE_NETWORKS", default=[])
 
 REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
@@ -334,7 +381,12 @@ OBJECTION_CONTACT = env.str("OBJECTION_CONTACT", default="")
 # Publications are signed with SIGNING_KEY (the seed of an Ed25519 key); the public keys of those
 # that signed before it are trusted too.
 TRUSTED_KEYS = env.list("TRUSTED_KEYS", default=[])
-for name, keys in (("SIGNING_KEY", [SIGNING_KEY]), ("TRUSTED_KEYS", TRUSTED_KEYS)):
+for name, keys in (
+    ("SIGNING_KEY", [SIGNING_KEY]),
+    ("TRUSTED_KEYS", TRUSTED_KEYS),
+    ("API_SIGNING_KEY", [API_SIGNING_KEY]),
+    ("API_TRUSTED_KEYS", API_TRUSTED_KEYS),
+):
     if not all(re.fullmatch("[0-9a-f]{64}", key) for key in keys):
         raise ImproperlyConfigured(f"{name} is not made of 64 lower-case hexadecimal digits a key.")
 

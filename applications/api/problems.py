@@ -5,7 +5,7 @@ Whoever finds something wrong raises :class:`Problem`; :func:`handler` makes the
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -22,11 +22,18 @@ Text = str | Promise
 #: Of each status: its title, and the detail where nothing more is known.
 STATUSES: Final[dict[int, tuple[Text, Text]]] = {
     400: (_("请求有误"), _("请按 errors 中所说更正参数。")),
+    401: (_("没有登录"), _("请用有效的访问令牌：Authorization: Bearer ……。")),
+    403: (_("无权访问"), _("这个客户端没有所需的权限。")),
     404: (_("没有找到"), _("没有这个地址；接口说明见 /api/v1/schema/。")),
-    405: (_("不能这样请求"), _("本接口只供读取；请用 GET、HEAD 或 OPTIONS。")),
+    405: (_("不能这样请求"), _("请改用响应头 Allow 中的方法。")),
     406: (_("没有所要的格式"), _("请更正请求头 Accept。")),
+    409: (_("与已有内容冲突"), _("同一个幂等键已用于另一份内容。")),
+    413: (_("内容太大"), _("请分几次发送。")),
+    415: (_("内容格式不对"), _("请用 Content-Type: application/json 发送。")),
+    422: (_("内容有误"), _("请按 errors 中所说更正后重新发送；本次没有写入任何内容。")),
     429: (_("请求太多"), _("请过一会儿再试。")),
     500: (_("服务器出错"), _("这不是您的错；请稍后再试。")),
+    503: (_("暂时不能提供"), _("名单正在更新；请按 Retry-After 稍后再试。")),
 }
 _LONGEST_NAME: Final = 100
 _log: Final = logging.getLogger("django.request")
@@ -35,13 +42,21 @@ _log: Final = logging.getLogger("django.request")
 class Problem(Exception):
     """A request cannot be served: a status of :data:`STATUSES`, why, and which parameters are wrong.
 
-    Texts are translatable, so that they can be told in both languages; ``faults`` are (parameter, text).
+    Texts are translatable, so that they can be told in both languages; ``faults`` are (parameter, text);
+    ``headers`` go with the answer.
     """
 
-    def __init__(self, status: int, detail: Text = "", faults: Iterable[tuple[str, Text]] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: Text = "",
+        faults: Iterable[tuple[str, Text]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.status = status
         self.detail = detail
         self.faults = tuple(faults)
+        self.headers = dict(headers or {})
         super().__init__(status, detail)
 
 
@@ -61,7 +76,8 @@ def handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
             extra={"status_code": 500, "request": request},
         )
         problem = Problem(500)
-    return HttpResponse(orjson.dumps(told(problem)), status=problem.status, content_type=MEDIA_TYPE)
+    body = orjson.dumps(told(problem))
+    return HttpResponse(body, status=problem.status, content_type=MEDIA_TYPE, headers=problem.headers)
 
 
 def _problem(error: Exception) -> Problem | None:

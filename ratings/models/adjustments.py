@@ -5,7 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ratings.models.guards import append_only, decided_once
+from creditsys.guards import append_only
+from ratings.models.guards import decided_once
 from ratings.models.objections import Objection
 from ratings.models.periods import RatingPeriod, who_when
 from ratings.models.repairs import CreditRepair

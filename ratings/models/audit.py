@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from ratings.models.guards import append_only
+from creditsys.guards import append_only
 
 #: What is hashed of an event, as SQL over the row ``{event}``; the trigger that writes links and the
 #: verification that reads them share it. A change of it breaks every link written before.

@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from creditsys.guards import append_only, no_delete
 from ratings.models.adjustments import SHA256, Adjustment
-from ratings.models.guards import append_only, no_delete
 from ratings.models.objections import Objection
 from ratings.models.repairs import CreditRepair
 from ratings.models.runs import Rating

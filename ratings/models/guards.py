@@ -4,48 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import pgtrigger
 
+from creditsys.guards import no_delete
 from ratings.rules.moves import Move
 
-_NO_DELETE = (
-    "RAISE EXCEPTION '%: 记录不得删除（append-only）', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';"
-)
 _ONLY_VOIDING = """
     RAISE EXCEPTION '%: 记录只能作废，不得修改（append-only）', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 """
-
-
-def no_delete() -> list[pgtrigger.Trigger]:
-    """Refuse DELETE and TRUNCATE."""
-    return [
-        pgtrigger.Trigger(
-            name="no_delete",
-            level=pgtrigger.Statement,
-            when=pgtrigger.Before,
-            operation=pgtrigger.Delete,
-            func=_NO_DELETE,
-        ),
-        pgtrigger.Trigger(
-            name="no_truncate",
-            level=pgtrigger.Statement,
-            when=pgtrigger.Before,
-            operation=pgtrigger.Truncate,
-            func=_NO_DELETE,
-        ),
-    ]
-
-
-def append_only() -> list[pgtrigger.Trigger]:
-    """Refuse UPDATE, DELETE and TRUNCATE."""
-    return [
-        pgtrigger.Trigger(
-            name="no_update",
-            level=pgtrigger.Statement,
-            when=pgtrigger.Before,
-            operation=pgtrigger.Update,
-            func="RAISE EXCEPTION '%: 记录不得修改（append-only）', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';",
-        ),
-        *no_delete(),
-    ]
 
 
 def moves_only(first: str, moves: Iterable[Move]) -> list[pgtrigger.Trigger]:

@@ -4,8 +4,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from creditsys.guards import append_only, no_delete
 from ratings.models.facts import Complaint, Violation
-from ratings.models.guards import append_only, moves_only, no_delete
+from ratings.models.guards import moves_only
 from ratings.models.periods import RatingPeriod, who_when
 from ratings.models.runs import Rating
 from ratings.rules.moves import OBJECTION_MOVES, OBJECTION_STATES, OPEN_OBJECTION

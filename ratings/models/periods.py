@@ -4,7 +4,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ratings.models.guards import append_only, moves_only, no_delete
+from creditsys.guards import append_only, no_delete
+from ratings.models.guards import moves_only
 from ratings.models.registry import District
 from ratings.models.runs import Rating, RatingRun
 from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES

@@ -6,8 +6,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from creditsys.guards import no_delete
 from ratings import codes
-from ratings.models.guards import no_delete, not_behind_a_run, voidable_once
+from ratings.models.guards import not_behind_a_run, voidable_once
 
 
 class District(models.Model):

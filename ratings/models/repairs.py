@@ -4,8 +4,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from creditsys.guards import no_delete
 from ratings.models.facts import Violation
-from ratings.models.guards import moves_only, no_delete
+from ratings.models.guards import moves_only
 from ratings.models.periods import who_when
 from ratings.rules.moves import OPEN_REPAIR, REPAIR_MOVES, REPAIR_STATES
 

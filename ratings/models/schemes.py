@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from ratings.models.guards import no_delete
+from creditsys.guards import no_delete
 
 
 class SchemeVersion(models.Model):

@@ -3,7 +3,7 @@
 Applications import this package, never its modules, and nothing else of ``ratings``. ``grades`` reads the
 ledger, ``statements`` what was signed of it, ``files`` and ``proofs`` hand its rows out in a way that can be
 verified by ``keys``; ``pharmacies`` what is public of each pharmacy (its place in the registry and its newest published
-grade), ``penalty`` the penalties that may still be shown, ``scales`` what grades mean; ``changes`` tells
+grade), ``staging`` the same for a whole city at a time, ``penalty`` the penalties that may still be shown, ``scales`` what grades mean; ``changes`` tells
 when any of it changes.
 """
 
@@ -25,6 +25,7 @@ from ratings.published.penalty import Penalty, penalties
 from ratings.published.pharmacies import Entry, entries
 from ratings.published.proofs import RowProof, prove_row, tree_blocks
 from ratings.published.scales import Step, reaches, scale
+from ratings.published.staging import STAGED, codes_since, last_seq, stage
 from ratings.published.statements import (
     Statement,
     count_changes,
@@ -40,6 +41,7 @@ from ratings.published.statements import (
 __all__ = [
     "COLUMNS",
     "EVENTS",
+    "STAGED",
     "VERIFIER",
     "Entry",
     "Fault",
@@ -52,6 +54,7 @@ __all__ = [
     "announced",
     "changed",
     "changes_since",
+    "codes_since",
     "count_changes",
     "current",
     "current_page",
@@ -59,6 +62,7 @@ __all__ = [
     "fingerprints",
     "history",
     "is_signed",
+    "last_seq",
     "later_changes",
     "ledger_lines",
     "newer_list",
@@ -74,6 +78,7 @@ __all__ = [
     "publications_signed",
     "reaches",
     "scale",
+    "stage",
     "tell",
     "tree_blocks",
     "trusted_keys",

@@ -1,0 +1,1 @@
+"""What is told to banks unasked (Standard Webhooks): a grade lost, regained, withdrawn."""
