@@ -7,10 +7,12 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils.decorators import method_decorator
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, inline_serializer
 from oauth2_provider.settings import oauth2_settings
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -83,18 +85,36 @@ class JwkSet(Json):
     format = "jwk"
 
 
-_KEY: Final = {
-    name: serializers.CharField(help_text=text)
-    for name, text in {
-        "kid": "密钥标识 Its id, a thumbprint (RFC 7638)",
-        "kty": "OKP",
-        "crv": "Ed25519",
-        "x": "公钥 The public key, base64url",
-        "alg": "EdDSA",
-        "use": "sig",
-    }.items()
+_FIELDS: Final = {
+    "kid": "密钥标识 Its id, a thumbprint (RFC 7638)",
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "x": "公钥 The public key, base64url",
+    "alg": "EdDSA",
+    "use": "sig",
 }
-_KEYS: Final = inline_serializer("Keys", {"keys": inline_serializer("Key", dict(_KEY), many=True)})
+_KEY: Final = inline_serializer(
+    "Key", {name: serializers.CharField(help_text=text) for name, text in _FIELDS.items()}, many=True
+)
+_FAULT: Final = format_lazy(_("没有这种格式；请用 {choices}。"), choices="json jwk")
+#: of RFC 8037, appendix A
+_EXAMPLE: Final = {
+    "keys": [
+        {
+            "crv": "Ed25519",
+            "kty": "OKP",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            "alg": "EdDSA",
+            "use": "sig",
+        }
+    ]
+}
+
+
+def _keys(media_type: str) -> OpenApiResponse:
+    example = OpenApiExample("example", value=_EXAMPLE, media_type=media_type)
+    return OpenApiResponse(inline_serializer("Keys", {"keys": _KEY}), description="好 OK", examples=[example])
 
 
 class KeysView(PublicView):
@@ -109,10 +129,10 @@ class KeysView(PublicView):
         " Today's key first, then those before or after it.",
         parameters=[format_parameter("json", "jwk"), *HEADERS],
         responses={
-            (200, Json.media_type): _KEYS,
-            (200, JwkSet.media_type): _KEYS,
+            (200, Json.media_type): _keys(Json.media_type),
+            (200, JwkSet.media_type): _keys(JwkSet.media_type),
             **NOT_MODIFIED,
-            **problems(400, 405, 406, 429, 500, fault=("format", "没有这种格式；请用 json jwk。")),
+            **problems(400, 405, 406, 429, 500, fault=("format", _FAULT)),
         },
     )
     def get(self, request: Request) -> HttpResponse:
