@@ -81,4 +81,4 @@ def headers(endpoint: Endpoint, message_id: str, content: bytes, now: datetime) 
 
 
 def _text(at: datetime) -> str:
-    return timezone.localtime(at).isoformat()
+    return timezone.localtime(at, timezone.get_default_timezone()).isoformat()

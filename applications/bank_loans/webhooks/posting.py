@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
 
 from applications.bank_loans.webhooks.addresses import resolve, target
 from ratings.services.errors import Refused
@@ -77,6 +77,9 @@ class Line:
                 decode_content=False,
                 timeout=Timeout(connect=CONNECTING, read=WHOLE),
             )
+            if self._cut:  # http.client takes a head that breaks off for a whole one
+                response.close()
+                raise TimeoutError
             if not read:  # its head has told all
                 watch.cancel()
                 watch = self._cut_after(min(REST, max(0.0, WHOLE - (time.monotonic() - started))))
@@ -159,16 +162,14 @@ class Line:
         )
 
     def _told(self, error: Exception) -> str:
-        if self._cut or isinstance(error, TimeoutError):
+        if self._cut or isinstance(error, TimeoutError | ReadTimeoutError):
             return f"{WHOLE:g} 秒内没有答完"
+        if isinstance(error, NewConnectionError):
+            return "连接不上"
         if isinstance(error, ConnectTimeoutError):
             return f"{CONNECTING:g} 秒内没有连上"
         if isinstance(error, SSLError):
             return f"TLS 握手失败：{error}"[:300]
-        if isinstance(error, NewConnectionError):
-            return "连接不上"
-        if "Timeout" in type(error).__name__:
-            return f"{WHOLE:g} 秒内没有答完"
         return f"连接中断或答复无法识别（{type(error).__name__}）"
 
 
