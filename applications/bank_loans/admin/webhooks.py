@@ -154,7 +154,7 @@ class EndpointAdmin(_ActsAdmin):
 
     menu_order = 40
     menu_icon = "webhook"
-    list_display = ("address", "bank_name", "state_mark", "pending", "dead", "trouble")
+    list_display = ("address", "bank_name", "state_mark", "pending", "dead", "reason")
     list_select_related = ("bank",)
     list_filter = (("state", ChoicesDropdownFilter),)
     sortable_by = ()
@@ -174,8 +174,9 @@ class EndpointAdmin(_ActsAdmin):
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(pending_count=_count("PENDING"), dead_count=_count("DEAD"))
+        counts = {"pending_count": _count("PENDING"), "dead_count": _count("DEAD")}
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(**counts)
+        return rows
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("bank_loans.add_endpoint")
@@ -268,7 +269,7 @@ class EndpointAdmin(_ActsAdmin):
             ("银行", row.bank.name),
             ("接收地址", row.url),
             ("状态", self.state_mark(row)),
-            ("现状", self.trouble(row)),
+            ("现状", self.reason(row)),
             ("待发送", self.pending(row)),
             ("未能送达", self.dead(row)),
             ("登记", f"{row.created_by}，{show.moment(row.created_at)}"),
@@ -300,7 +301,7 @@ class EndpointAdmin(_ActsAdmin):
         return show.link(url, mark)
 
     @admin.display(description="现状")
-    def trouble(self, row: Endpoint) -> SafeString | str:
+    def reason(self, row: Endpoint) -> SafeString | str:
         if row.state == Endpoint.State.STOPPED:
             return row.last_error or "—"
         if not row.failures:
@@ -343,7 +344,7 @@ class DeliveryAdmin(_ActsAdmin):
 
     menu_order = 41
     menu_icon = "outgoing_mail"
-    list_display = ("number", "code", "event", "state_mark", "tried", "next_try", "problem", "where")
+    list_display = ("number", "code", "event", "state_mark", "tried", "next_try", "where", "reason")
     list_select_related = ("endpoint__bank", "change__product")
     list_filter = (("state", ChoicesDropdownFilter), EndpointFilter)
     list_before_template = "bank_loans/admin/counts.html"
@@ -479,7 +480,7 @@ class DeliveryAdmin(_ActsAdmin):
         return show.moment(row.due_at) if row.state == State.PENDING else "—"
 
     @admin.display(description="最近错误")
-    def problem(self, row: Delivery) -> str:
+    def reason(self, row: Delivery) -> str:
         return row.last_error or "—"
 
     @admin.display(description="接收方")
