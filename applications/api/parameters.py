@@ -6,7 +6,7 @@ Texts are translatable, so that each fault can be told in Chinese and English.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
@@ -48,6 +48,10 @@ class Parameters:
         """Keep a fault; ``values`` fill the text, long ones cut."""
         shown = {name: _short(value) for name, value in values.items()}
         self.faults.append(Fault(parameter, format_lazy(text, **shown)))
+
+    def unlike(self, parameter: str, value: str, choices: Iterable[str]) -> None:
+        """Keep as a fault that a value is none of those that may be chosen."""
+        self.wrong(parameter, _("没有“{value}”；请用 {choices}。"), value=value, choices=" ".join(choices))
 
     def refuse(self) -> None:
         """Raises Problem (400) where anything was found wrong."""

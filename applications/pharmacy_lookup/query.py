@@ -214,7 +214,7 @@ class _Reader(Parameters):
             try:
                 found.append(choices(text if text in list(choices) else text.upper()))
             except ValueError:
-                self.wrong(name, _("没有“{value}”；请用 {choices}。"), value=text, choices=" ".join(choices))
+                self.unlike(name, text, choices)
         return found
 
     def _ordering(self, asked: Search) -> Ordering:
