@@ -64,9 +64,6 @@ def _key(request: Request) -> str:
     given = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
     match = _KEY.fullmatch(given)
     if match is None:
-        text = _(
-            "须有请求头 Idempotency-Key：引号括起的 1 至 100 个字符，如 UUID；每次报送用新的，重发用原来的。"
-        )
-        raise Problem(400, faults=[(HEADER, text)])
+        raise Problem(400, faults=[(HEADER, feedback_operation.NEEDS_KEY)])
     quoted, plain = match.groups()
     return plain or re.sub(r"\\(.)", r"\1", quoted)[:100]
