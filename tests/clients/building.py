@@ -1,0 +1,57 @@
+"""Clients, secrets and tokens for tests."""
+
+import base64
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+from django.test import Client as Browser
+
+from applications.clients import services
+from applications.clients.models import Client, Organisation
+from applications.clients.oauth import SCOPES
+from ratings.services.audit import SYSTEM
+
+_serial = itertools.count(1)
+TOKEN = "/api/v1/oauth/token"
+
+
+def organisation(**values: Any) -> Organisation:
+    number = next(_serial)
+    given = {"key": f"bank-{number}", "name": f"某某银行{number}", "kind": "BANK", **values}
+    return services.register_organisation(**given, by=SYSTEM)
+
+
+def client(
+    scopes: Iterable[str] = tuple(SCOPES), organisation_: Organisation | None = None, **values: Any
+) -> Client:
+    """A client in use; ``values`` are networks and certificates."""
+    return services.register_client(organisation_ or organisation(), "核心系统", scopes, **values, by=SYSTEM)
+
+
+def secret(of: Client, **values: Any) -> str:
+    """The plain text of a new secret."""
+    return services.issue_secret(of, **values, by=SYSTEM)[1]
+
+
+def basic(client_id: str, secret: str) -> dict[str, str]:
+    """The header that a client signs in with at the token endpoint."""
+    return {"authorization": f"Basic {base64.b64encode(f'{client_id}:{secret}'.encode()).decode()}"}
+
+
+def ask_token(of: Client, secret: str, data: dict[str, str] | None = None, **extra: Any) -> Any:
+    """The answer of the token endpoint; ``extra`` goes to the test client (headers, REMOTE_ADDR)."""
+    headers = basic(of.client_id, secret) | extra.pop("headers", {})
+    form = "&".join(
+        f"{key}={value}" for key, value in ({"grant_type": "client_credentials"} | (data or {})).items()
+    )
+    return Browser().post(
+        TOKEN, form, content_type="application/x-www-form-urlencoded", headers=headers, **extra
+    )
+
+
+def bearer(of: Client, secret_: str = "", **extra: Any) -> dict[str, str]:
+    """The headers of a call by a client, with a token got for it: ``Browser().get(url, headers=bearer(client))``."""
+    answer = ask_token(of, secret_ or secret(of), **extra)
+    assert answer.status_code == 200, answer.content
+    return {"authorization": f"Bearer {answer.json()['access_token']}"}
