@@ -223,10 +223,7 @@ def test_rights(page: tuple[str, ...], product: LoanProduct, receiver: Receiver)
     if page[1] in {"act", "add"}:
         assert without.post(where, form).status_code == 403
     assert staff(right, view).get(where).status_code == 200
-    if page[1] != "add":
-        assert staff(right, view, whole_city=False).get(where).status_code == (
-            200 if page[1] == "changelist" else 404
-        )
+    assert staff(right, view, whole_city=False).get(where).status_code == 403
     assert Client().get(where).status_code == 302
     assert receiver.got == []
     assert [list(model.objects.values()) for model in (Endpoint, Delivery)] == before
