@@ -104,6 +104,7 @@ class KeysView(PublicView):
 
     @extend_schema(
         operation_id="keys",
+        tags=["keys"],
         summary="验证签名的公钥 Public keys of signatures",
         description="现用密钥在前，其后是此前或将要使用的。RFC 7517."
         " Today's key first, then those before or after it.",
