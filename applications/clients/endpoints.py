@@ -1,4 +1,4 @@
-"""Where clients get tokens (RFC 6749, 4.4) and give them back (RFC 7009), and our public keys."""
+"""Where clients get tokens (RFC 6749, 4.4) and give them back (RFC 7009)."""
 
 import json
 from typing import Any, Final
@@ -10,16 +10,9 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
-from drf_spectacular.utils import extend_schema, inline_serializer
 from oauth2_provider.settings import oauth2_settings
-from rest_framework import serializers
-from rest_framework.request import Request
 
-from applications.api import signatures
-from applications.api.negotiation import Json
-from applications.api.schema import HEADERS, NOT_MODIFIED, format_parameter, problems
 from applications.api.throttle import Budget, spend
-from applications.api.views import PublicView
 from applications.clients.calls import record_call
 from applications.clients.oauth import VISIBLE, Validator
 
@@ -74,50 +67,6 @@ class ClientFormView(View):
         response = _refusal(405, "invalid_request", "Use POST.", None)
         response["Allow"] = "POST"
         return response
-
-
-class JwkSet(Json):
-    """RFC 7517, 8.5."""
-
-    media_type = "application/jwk-set+json"
-    format = "jwk"
-
-
-_KEY: Final = {
-    name: serializers.CharField(help_text=text)
-    for name, text in {
-        "kid": "密钥标识 Its id, a thumbprint (RFC 7638)",
-        "kty": "OKP",
-        "crv": "Ed25519",
-        "x": "公钥 The public key, base64url",
-        "alg": "EdDSA",
-        "use": "sig",
-    }.items()
-}
-_KEYS: Final = inline_serializer("Keys", {"keys": inline_serializer("Key", dict(_KEY), many=True)})
-
-
-class KeysView(PublicView):
-    """The keys that verify our signatures."""
-
-    renderer_classes = (Json, JwkSet)
-
-    @extend_schema(
-        operation_id="keys",
-        tags=["keys"],
-        summary="验证签名的公钥 Public keys of signatures",
-        description="现用密钥在前，其后是此前或将要使用的。RFC 7517."
-        " Today's key first, then those before or after it.",
-        parameters=[format_parameter("json", "jwk"), *HEADERS],
-        responses={
-            (200, Json.media_type): _KEYS,
-            (200, JwkSet.media_type): _KEYS,
-            **NOT_MODIFIED,
-            **problems(400, 405, 406, 429, 500, fault=("format", "没有这种格式；请用 json jwk。")),
-        },
-    )
-    def get(self, request: Request) -> HttpResponse:
-        return self.answer(signatures.jwks())
 
 
 def _fault(request: HttpRequest) -> tuple[str, str] | None:

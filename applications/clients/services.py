@@ -71,9 +71,9 @@ def register_client(
         # The toolkit's own secret is not used, and a hash of one would take long.
         client_secret="",
         hash_client_secret=False,
-        scopes=_scopes(scopes),
-        networks=_networks(networks),
-        certificates=_certificates(certificates),
+        scopes=_checked_scopes(scopes),
+        networks=checked_networks(networks),
+        certificates=checked_certificates(certificates),
     )
     client.save()
     record("登记接口客户端", client, by=by, client_id=client.client_id, **_state(client))
@@ -99,9 +99,9 @@ def change_client(
     client = Client.objects.select_for_update().get(pk=client.pk)
     before = _state(client)
     client.name = _name(name)
-    client.scopes = _scopes(scopes)
-    client.networks = _networks(networks)
-    client.certificates = _certificates(certificates)
+    client.scopes = _checked_scopes(scopes)
+    client.networks = checked_networks(networks)
+    client.certificates = checked_certificates(certificates)
     client.is_active = active
     after = _state(client)
     changed = {key: value for key, value in after.items() if value != before[key]}
@@ -193,7 +193,7 @@ def _name(text: str) -> str:
     return name
 
 
-def _scopes(wanted: Iterable[str]) -> list[str]:
+def _checked_scopes(wanted: Iterable[str]) -> list[str]:
     given = set(wanted)
     if unknown := sorted(given - set(SCOPES)):
         raise Refused(f"没有权限范围 {unknown[0]}。")
@@ -202,7 +202,8 @@ def _scopes(wanted: Iterable[str]) -> list[str]:
     return [scope for scope in SCOPES if scope in given]
 
 
-def _networks(texts: Iterable[str]) -> list[str]:
+def checked_networks(texts: Iterable[str]) -> list[str]:
+    """Networks in CIDR as they are stored; a single address is a network too. Raises Refused."""
     return sorted({_network(text) for text in texts if text.strip()})
 
 
@@ -220,7 +221,8 @@ def _network(text: str) -> str:
     return str(network)
 
 
-def _certificates(texts: Iterable[str]) -> list[str]:
+def checked_certificates(texts: Iterable[str]) -> list[str]:
+    """Thumbprints as they are stored, of thumbprints or PEM. Raises Refused."""
     return sorted({_thumbprint(text) for text in texts if text.strip()})
 
 

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from applications.clients.endpoints import ClientFormView, KeysView
+from applications.clients.endpoints import ClientFormView
+from applications.clients.keys import KeysView
 
 app_name = "clients"
 _token = ClientFormView.as_view(operation="token", method="create_token_response")
