@@ -320,7 +320,7 @@ def _badge(row: Delivery) -> SafeString:
     return show.badge(_BADGES[row.state], row.get_state_display())
 
 
-class EndpointFilter(DropdownFilter):  # type: ignore[misc]
+class EndpointFilter(DropdownFilter):
     """By endpoint, of those that the user may see."""
 
     title = "通知地址"
