@@ -1,34 +1,26 @@
-"""Where clients get tokens (RFC 6749, 4.4) and give them back (RFC 7009), and our public keys."""
+"""Where clients get tokens (RFC 6749, 4.4) and give them back (RFC 7009)."""
 
 import json
+import re
 from typing import Any, Final
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils.decorators import method_decorator
-from django.utils.text import format_lazy
-from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, inline_serializer
 from oauth2_provider.settings import oauth2_settings
-from rest_framework import serializers
-from rest_framework.request import Request
 
-from applications.api import signatures
-from applications.api.negotiation import Json
-from applications.api.schema import HEADERS, NOT_MODIFIED, format_parameter, problems
 from applications.api.throttle import Budget, spend
-from applications.api.views import PublicView
 from applications.clients.calls import record_call
 from applications.clients.oauth import VISIBLE, Validator
 
 #: How often an address may ask for tokens, or guess at secrets, in a minute; a token serves for ten.
 ATTEMPTS_A_MINUTE: Final = 60
-#: No proper request is longer.
-_MOST_BYTES: Final = 10_000
+#: No proper request has ten thousand bytes.
+_LENGTH: Final = re.compile("[0-9]{1,4}")
 #: The same whatever was wrong: who guesses learns nothing from it.
 _INVALID_CLIENT: Final = (
     "Unknown client, wrong, expired or revoked secret, client not in use,"
@@ -78,75 +70,14 @@ class ClientFormView(View):
         return response
 
 
-class JwkSet(Json):
-    """RFC 7517, 8.5."""
-
-    media_type = "application/jwk-set+json"
-    format = "jwk"
-
-
-_FIELDS: Final = {
-    "kid": "密钥标识 Its id, a thumbprint (RFC 7638)",
-    "kty": "OKP",
-    "crv": "Ed25519",
-    "x": "公钥 The public key, base64url",
-    "alg": "EdDSA",
-    "use": "sig",
-}
-_KEY: Final = inline_serializer(
-    "Key", {name: serializers.CharField(help_text=text) for name, text in _FIELDS.items()}, many=True
-)
-_FAULT: Final = format_lazy(_("没有这种格式；请用 {choices}。"), choices="json jwk")
-#: of RFC 8037, appendix A
-_EXAMPLE: Final = {
-    "keys": [
-        {
-            "crv": "Ed25519",
-            "kty": "OKP",
-            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
-            "alg": "EdDSA",
-            "use": "sig",
-        }
-    ]
-}
-
-
-def _keys(media_type: str) -> OpenApiResponse:
-    example = OpenApiExample("example", value=_EXAMPLE, media_type=media_type)
-    return OpenApiResponse(inline_serializer("Keys", {"keys": _KEY}), description="好 OK", examples=[example])
-
-
-class KeysView(PublicView):
-    """The keys that verify our signatures."""
-
-    renderer_classes = (Json, JwkSet)
-
-    @extend_schema(
-        operation_id="keys",
-        summary="验证签名的公钥 Public keys of signatures",
-        description="现用密钥在前，其后是此前或将要使用的。RFC 7517."
-        " Today's key first, then those before or after it.",
-        parameters=[format_parameter("json", "jwk"), *HEADERS],
-        responses={
-            (200, Json.media_type): _keys(Json.media_type),
-            (200, JwkSet.media_type): _keys(JwkSet.media_type),
-            **NOT_MODIFIED,
-            **problems(400, 405, 406, 429, 500, fault=("format", _FAULT)),
-        },
-    )
-    def get(self, request: Request) -> HttpResponse:
-        return self.answer(signatures.jwks())
-
-
 def _fault(request: HttpRequest) -> tuple[str, str] | None:
     """Error and description of a request that is no proper form; so that nothing odd goes further."""
     if request.META.get("QUERY_STRING"):
         return "invalid_request", "Parameters belong in the body."
     if request.content_type != "application/x-www-form-urlencoded":
         return "invalid_request", "Send application/x-www-form-urlencoded."
-    if int(request.META.get("CONTENT_LENGTH") or 0) > _MOST_BYTES:
-        return "invalid_request", f"The body is longer than {_MOST_BYTES} bytes."
+    if not _LENGTH.fullmatch(request.META.get("CONTENT_LENGTH") or "0"):
+        return "invalid_request", "The body is too long."
     try:
         parameters = list(request.POST.lists())
     except (BadRequest, SuspiciousOperation, UnreadablePostError):

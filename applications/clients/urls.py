@@ -1,8 +1,9 @@
-"""Addresses of what programs sign in with; before those of the applications' own under ``/api/``."""
+"""Addresses of what programs sign in with, and of our public keys."""
 
 from django.urls import path
 
-from applications.clients.endpoints import ClientFormView, KeysView
+from applications.clients.endpoints import ClientFormView
+from applications.clients.keys import KeysView
 
 app_name = "clients"
 _token = ClientFormView.as_view(operation="token", method="create_token_response")

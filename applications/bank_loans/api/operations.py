@@ -156,7 +156,7 @@ _KEY: Final = OpenApiParameter(
     description="产品代码 Key of the product",
     examples=[OpenApiExample("product", value="edai")],
 )
-_NEXT: Final = header("Link", '下一页，rel="next" The next page', 200)
+_NEXT: Final = header("Link", '下一页，rel="next" The next page', 200, 304)
 _UNKNOWN: Final = ("limt", format_lazy(_("没有这个参数；是否应为 {name}？"), name="limit"))
 _PURPOSE: Final = format_lazy(_("须写明用途：{choices}。"), choices=" ".join(asking.PURPOSES))
 
@@ -167,7 +167,7 @@ products: Final = extend_schema(
     description="您的银行的贷款产品及其条件。Your bank's loan products and their terms.",
     parameters=[format_parameter("json"), *client_headers()],
     responses={
-        **_answer(schema.ProductsSerializer, {"results": [_PRODUCT]}),
+        **_answer(schema.LoanProductsSerializer, {"results": [_PRODUCT]}),
         **NOT_MODIFIED,
         **_problems(fault=_UNKNOWN),
     },
@@ -179,7 +179,7 @@ product: Final = extend_schema(
     description="条件、名单序号和药店数。Its terms, and the position and length of its list.",
     parameters=[_KEY, format_parameter("json"), *client_headers()],
     responses={
-        **_answer(schema.ProductSerializer, _PRODUCT),
+        **_answer(schema.LoanProductSerializer, _PRODUCT),
         **NOT_MODIFIED,
         **_problems(fault=_UNKNOWN),
     },
@@ -200,7 +200,7 @@ pharmacies: Final = extend_schema(
         _NEXT,
     ],
     responses={
-        **_answer(schema.PharmaciesSerializer, _PHARMACIES),
+        **_answer(schema.EligiblePharmaciesSerializer, _PHARMACIES),
         **NOT_MODIFIED,
         **_problems(fault=_UNKNOWN),
     },
@@ -240,7 +240,7 @@ changes: Final = extend_schema(
         _NEXT,
     ],
     responses={
-        **_answer(schema.ChangesSerializer, _CHANGES),
+        **_answer(schema.ListChangesSerializer, _CHANGES),
         **NOT_MODIFIED,
         **_problems(fault=_UNKNOWN),
     },

@@ -27,7 +27,7 @@ _OF_LIST = {"position": "名单序号：末次变动的 number Position of the l
 _SEQ = "已计入的公布序号 The last row of the published ledger that it takes account of"
 
 
-class ProductSerializer(serializers.Serializer):
+class LoanProductSerializer(serializers.Serializer):
     key = serializers.CharField(help_text="产品代码，用于地址 Key, as in addresses")
     name = serializers.CharField(help_text="名称 Name")
     minimum_grade = serializers.CharField(help_text="最低等级 The worst grade that is eligible")
@@ -57,11 +57,11 @@ class ProductSerializer(serializers.Serializer):
     as_of = serializers.DateField(help_text="名单日期 The day that the list holds for")
 
 
-class ProductsSerializer(serializers.Serializer):
-    results = ProductSerializer(many=True)
+class LoanProductsSerializer(serializers.Serializer):
+    results = LoanProductSerializer(many=True)
 
 
-class ListedSerializer(serializers.Serializer):
+class EligiblePharmacySerializer(serializers.Serializer):
     """A row of the list; in the streams too."""
 
     code = serializers.CharField(help_text="定点编码 Designated code")
@@ -95,12 +95,12 @@ class PageSerializer(serializers.Serializer):
     )
 
 
-class PharmaciesSerializer(PageSerializer):
+class EligiblePharmaciesSerializer(PageSerializer):
     changes_since = serializers.IntegerField(
         help_text="第一页时的名单序号：读完各页后，从它起读变动"
         " Position when the first page was read: after the last page, read changes since it"
     )
-    results = ListedSerializer(many=True, help_text="按定点编码 By designated code")
+    results = EligiblePharmacySerializer(many=True, help_text="按定点编码 By designated code")
 
 
 _REASONS = serializers.ListField(
@@ -111,10 +111,10 @@ _REASONS = serializers.ListField(
 _STATE = ["eligible", "not_eligible"]
 
 
-class ChangeSerializer(serializers.Serializer):
+class ListChangeSerializer(serializers.Serializer):
     number = serializers.IntegerField(help_text="名单序号 1, 2, 3 …，没有空号 Without gaps")
-    code = ListedSerializer().fields["code"]
-    social_credit_code = ListedSerializer().fields["social_credit_code"]
+    code = EligiblePharmacySerializer().fields["code"]
+    social_credit_code = EligiblePharmacySerializer().fields["social_credit_code"]
     kind = serializers.ChoiceField(
         choices=[str(one) for one in Change.Kind],
         help_text="; ".join(f"{one}: {one.label}" for one in Change.Kind),
@@ -128,21 +128,21 @@ class ChangeSerializer(serializers.Serializer):
     reasons = _REASONS
     ledger_seq = serializers.IntegerField(help_text=_SEQ)
     at = serializers.DateTimeField(help_text="时间 When")
-    pharmacy = ListedSerializer(
+    pharmacy = EligiblePharmacySerializer(
         allow_null=True,
         help_text="名单上现在的那一行；null＝现在不在名单上 Its row of the list as it is now; null: it is not on it",
     )
 
 
-class ChangesSerializer(PageSerializer):
+class ListChangesSerializer(PageSerializer):
     since = serializers.IntegerField(help_text="从此号之后 Changes after this number")
     last = serializers.IntegerField(
         help_text="下次用作 since：末行的 number To be `since` next time: `number` of the last row"
     )
-    results = ChangeSerializer(many=True, help_text="按 number By `number`")
+    results = ListChangeSerializer(many=True, help_text="按 number By `number`")
 
 
-class CheckedSerializer(serializers.Serializer):
+class CheckedPharmacySerializer(serializers.Serializer):
     code = serializers.CharField(
         help_text="定点编码；空＝没有授权或产品已停，只告知所问的编码"
         " Designated code; empty: not authorised or the product is closed, only the code asked for is told"
@@ -152,17 +152,19 @@ class CheckedSerializer(serializers.Serializer):
     )
     eligible = serializers.BooleanField(help_text="符合条件 It is on the list")
     reasons = _REASONS
-    pharmacy = ListedSerializer(allow_null=True, help_text="名单上的那一行 Its row of the list")
+    pharmacy = EligiblePharmacySerializer(allow_null=True, help_text="名单上的那一行 Its row of the list")
 
 
-class ResultSerializer(serializers.Serializer):
+class CheckResultSerializer(serializers.Serializer):
     code = serializers.CharField(help_text="所问的编码 The code as it was asked for")
     outcome = serializers.ChoiceField(
         choices=[str(one) for one in Outcome],
         help_text="符合条件（统一社会信用代码：其药店中至少一家）、不符合、不知道这个编码、不是编码"
         " eligible: of a social credit code, at least one of its pharmacies; malformed: no code",
     )
-    pharmacies = CheckedSerializer(many=True, help_text="该编码所指的药店 The pharmacies that it names")
+    pharmacies = CheckedPharmacySerializer(
+        many=True, help_text="该编码所指的药店 The pharmacies that it names"
+    )
     detail = serializers.CharField(required=False, help_text="仅 malformed：什么不对（中文）Why, in Chinese")
     detail_en = serializers.CharField(required=False, help_text="同上（英文）The same in English")
 
@@ -174,4 +176,6 @@ class CheckSerializer(serializers.Serializer):
     purpose = serializers.ChoiceField(
         choices=[str(Purpose.PRE_LOAN), str(Purpose.POST_LOAN)], help_text="用途 What it was asked for"
     )
-    results = ResultSerializer(many=True, help_text="按所问的次序，各一次 In the order asked, each code once")
+    results = CheckResultSerializer(
+        many=True, help_text="按所问的次序，各一次 In the order asked, each code once"
+    )

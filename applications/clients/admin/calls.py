@@ -56,16 +56,7 @@ class CallAdmin(ExportAdmin, ReadOnlyAdmin):
     """Who may see and export: the view permission, for the whole city."""
 
     menu_order, menu_icon = 30, "receipt_long"
-    list_display = (
-        "when",
-        "client_shown",
-        "operation",
-        "subject",
-        "purpose",
-        "outcome",
-        "rows_given",
-        "address",
-    )
+    list_display = ("when", "client_shown", "operation", "about", "outcome", "rows_given")
     list_select_related = ("client__organisation",)
     list_filter = (
         ("client", RelatedDropdownFilter),
@@ -77,17 +68,8 @@ class CallAdmin(ExportAdmin, ReadOnlyAdmin):
     # as its indexes are
     ordering = ("-at", "-id")
     sortable_by = ()
-    fields = (
-        "when",
-        "client_shown",
-        "operation",
-        "subject",
-        "purpose",
-        "outcome",
-        "rows_given",
-        "address",
-    )
-    readonly_fields = ("when", "client_shown", "outcome", "rows_given")
+    fields = ("moment", "client_shown", "operation", "subject", "purpose", "outcome", "rows_given", "address")
+    readonly_fields = ("moment", "client_shown", "outcome", "rows_given")
     export_columns = (
         ("时间", lambda row: row.at),
         ("机构", lambda row: row.client.organisation.name),
@@ -103,8 +85,16 @@ class CallAdmin(ExportAdmin, ReadOnlyAdmin):
     )
 
     @display(description="时间")
-    def when(self, row: Call) -> str:
+    def moment(self, row: Call) -> str:
         return show.moment(row.at)
+
+    @display(description="时间、来源")
+    def when(self, row: Call) -> SafeString:
+        return show.two_lines(show.moment(row.at), row.address or "")
+
+    @display(description="对象、用途")
+    def about(self, row: Call) -> SafeString:
+        return show.two_lines(row.subject or "—", row.purpose)
 
     @display(description="客户端")
     def client_shown(self, row: Call) -> SafeString:

@@ -38,6 +38,7 @@ def standing(secret: ClientSecret) -> SafeString:
 
 
 def secrets_table(client: Client, *, may_change: bool) -> dict[str, Any]:
+    now = timezone.now()
     rows = [
         (
             secret.hint,
@@ -45,7 +46,7 @@ def secrets_table(client: Client, *, may_change: bool) -> dict[str, Any]:
             last_day(secret),
             standing(secret),
             show.link(reverse("admin:clients_client_revoke", args=(client.pk, secret.pk)), "撤销")
-            if may_change and not secret.revoked_at
+            if may_change and not secret.revoked_at and secret.expires_at > now
             else "",
         )
         for secret in client.secrets.all()

@@ -30,7 +30,8 @@ class ClientAdmin(ScopedAdmin):
 
     menu_order, menu_icon = 20, "key"
     form = ClientForm
-    list_display = ("name", "organisation", "in_use", "scopes_shown", "limits", "secrets_shown", "last_call")
+    list_display = ("named", "in_use", "scopes_shown", "limits", "secrets_shown", "last_call")
+    sortable_by = ()
     list_select_related = ("organisation",)
     list_filter = (("organisation", RelatedDropdownFilter), "is_active")
     search_fields = ("name", "=client_id", "organisation__name")
@@ -53,7 +54,7 @@ class ClientAdmin(ScopedAdmin):
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        named = ("organisation", "name", *(("client_id", "is_active") if obj else ()))
+        named = ("organisation", "name", *(("identifier", "is_active") if obj else ()))
         return (
             (None, {"fields": named}),
             ("可以做什么", {"fields": ("scopes",)}),
@@ -61,7 +62,7 @@ class ClientAdmin(ScopedAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return ("organisation", "client_id") if obj else ()
+        return ("organisation", "identifier") if obj else ()
 
     def get_urls(self) -> list[Any]:
         own = self.own_paths(("<path:object_id>/secrets/<int:secret_id>/revoke/", self.revoke, "revoke"))
@@ -109,9 +110,7 @@ class ClientAdmin(ScopedAdmin):
                 refuse(request, refused)
                 return HttpResponseRedirect(context["back"])
         context["live"] = services.live_secrets(client).count()
-        response = self.page(request, "clients/issue_secret.html", f"生成密钥：{client.name}", **context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return self.page(request, "clients/issue_secret.html", f"生成密钥：{client.name}", **context)
 
     def revoke(self, request: HttpRequest, object_id: str, secret_id: int) -> HttpResponse:
         """Asks whether it is meant (GET), and ends a secret (POST)."""
@@ -144,7 +143,15 @@ class ClientAdmin(ScopedAdmin):
             others=services.live_secrets(client).exclude(pk=secret.pk).count(),
         )
 
-    @display(description="状态", ordering="is_active")
+    @display(description="客户端")
+    def named(self, row: Client) -> SafeString:
+        return show.two_lines(row.name, row.organisation.name)
+
+    @display(description="客户端标识（client_id）")
+    def identifier(self, row: Client) -> str:
+        return str(row.client_id)
+
+    @display(description="状态")
     def in_use(self, row: Client) -> SafeString:
         return cells.in_use(row)
 
@@ -157,7 +164,7 @@ class ClientAdmin(ScopedAdmin):
         found = [("网络", row.networks), ("证书", row.certificates)]
         return "、".join(f"{name} {len(values)} 个" for name, values in found if values) or "不限"
 
-    @display(description="密钥", ordering="last_end")
+    @display(description="密钥")
     def secrets_shown(self, row: Any) -> SafeString:
         if not row.live:
             return show.badge("bad" if row.is_active else "plain", "无有效密钥")
@@ -165,6 +172,6 @@ class ClientAdmin(ScopedAdmin):
             return show.badge("warn", f"{row.live} 个，{show.moment(row.last_end)}前全部到期")
         return show.badge("good", f"{row.live} 个有效")
 
-    @display(description="最近调用", ordering="called")
+    @display(description="最近调用")
     def last_call(self, row: Any) -> str:
         return show.moment(row.called)

@@ -22,6 +22,7 @@ class OrganisationAdmin(ScopedAdmin):
 
     menu_order, menu_icon = 10, "account_balance"
     list_display = ("name", "key", "kind", "clients_in_use")
+    sortable_by = ()
     list_filter = (("kind", ChoicesDropdownFilter),)
     search_fields = ("name", "=key")
     search_help_text = "名称或代码"
@@ -53,6 +54,6 @@ class OrganisationAdmin(ScopedAdmin):
         more = show.list_url(Client, organisation__id__exact=obj.pk)
         return {"tables": [show.table("接口客户端", ("名称", "状态", "权限范围"), rows, more=more)]}
 
-    @display(description="启用的客户端", ordering="used")
+    @display(description="启用的客户端")
     def clients_in_use(self, row: Any) -> str:
         return show.number(row.used)
