@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from applications.bank_loans.management.commands import deliver_webhooks
 from applications.bank_loans.models import Delivery, LoanProduct
-from applications.bank_loans.webhooks import posting, sending, tasks
+from applications.bank_loans.webhooks import sending, tasks
 from tests.bank_loans import building
 from tests.bank_loans.webhooks.building import endpoint, queued, shops
 from tests.bank_loans.webhooks.receiver import Receiver, Reply
@@ -34,8 +34,7 @@ def test_a_task_for_each_endpoint_with_work(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_endpoint_that_hangs_delays_no_other(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "WHOLE", 1.0)
+def test_an_endpoint_that_hangs_delays_no_other(receiver: Receiver) -> None:
     product = building.product()
     with Receiver(lambda got: Reply(manner="hang")) as hanging:
         endpoint(hanging.url)
