@@ -33,11 +33,16 @@ _HARMLESS: Final = "CASE WHEN left({0}, 1) = ANY(%(formula)s) THEN '''' || {0} E
 _CELLS: Final = {**dict.fromkeys(_WRITTEN, _HARMLESS), "under_objection": "{0}::text AS {0}"}
 _CSV: Final = ", ".join(_CELLS.get(name, "{0}").format(name) for name in COLUMNS)
 #: JSON has none of the two control characters, so that its text passes as it is.
-COPY: Final = {
+_COPY: Final = {
     "ndjson": f"""COPY (SELECT row_to_json(one) FROM (SELECT {", ".join(COLUMNS)} {_FROM}) one)
                   TO STDOUT (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')""",
     "csv": f"COPY (SELECT {_CSV} {_FROM}) TO STDOUT (FORMAT csv, HEADER)",
 }
+
+
+def copy_of(product: LoanProduct, format: str) -> tuple[str, dict[str, Any]]:
+    """The statement whose rows are the stream's, and its parameters. Raises KeyError for another format."""
+    return _COPY[format], {"product": product.pk, "formula": list(_FORMULA)}
 
 
 def stream(product: LoanProduct, format: str) -> Iterator[bytes]:
@@ -48,8 +53,7 @@ def stream(product: LoanProduct, format: str) -> Iterator[bytes]:
     caller is inside a transaction of less isolation. In CSV, an apostrophe stands before a text that a spreadsheet
     would take for a formula. Raises KeyError for another format.
     """
-    operations = cast(DatabaseOperations, connection.ops)
-    copy = operations.compose_sql(COPY[format], {"product": product.pk, "formula": list(_FORMULA)})
+    copy = cast(DatabaseOperations, connection.ops).compose_sql(*copy_of(product, format))
     own = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if own:

@@ -18,48 +18,51 @@ STAGED: Final = (
 )  # fmt: skip
 
 _LEDGER: Final = PublishedGrade._meta.db_table
-#: Every row is read once and narrow; only the rows in force are read whole.
-_SQL: Final = f"""
+# Of each period the newest row in force counts: its number and whether it reaches, in one number.
+_TOLD: Final = f"""
+    CREATE TEMP TABLE told ON COMMIT DROP AS
+    SELECT pharmacy_id, max(last_seq) AS last_seq, min(begins) AS begins,
+           max(newest) FILTER (WHERE place = 1) / 2 AS seq,
+           coalesce(min(place) FILTER (WHERE newest %% 2 = 0), count(newest) + 1) - 1 AS periods
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY pharmacy_id
+                                     ORDER BY newest IS NULL, period_end DESC, newest DESC) AS place
+        FROM (
+            SELECT g.pharmacy_id, g.period, life.period_end, max(g.seq) AS last_seq,
+                   min(g.valid_from) FILTER (WHERE g.valid_from > %(on)s) AS begins,
+                   max(2 * g.seq + coalesce(g.position BETWEEN 0 AND step.worst, false)::int)
+                       FILTER (WHERE g.valid_from <= %(on)s) AS newest
+            FROM {_LEDGER} g
+            JOIN ratings_publication act ON act.number = g.publication_id
+            JOIN ratings_ratingperiod life ON life.id = act.period_id
+            LEFT JOIN unnest(%(schemes)s::text[], %(worst)s::int[]) step(scheme, worst) ON step.scheme = g.scheme
+            WHERE g.seq <= %(until)s {{some}}
+            GROUP BY 1, 2, 3
+        ) one
+    ) placed
+    GROUP BY pharmacy_id
+"""
+_STAGED: Final = f"""
     CREATE TEMP TABLE {{table}} ON COMMIT DROP AS
-    WITH one AS (
-        SELECT p.*, d.name AS district_name, coalesce(e.uscc, '') AS social_credit_code
-        FROM ratings_pharmacy p JOIN ratings_district d ON d.code = p.district_id
-        LEFT JOIN ratings_enterprise e ON e.id = p.enterprise_id
-        {{of_codes}}
-    ), told AS (
-        SELECT g.pharmacy_id, g.period, life.period_end, max(g.seq) AS last_seq,
-               max(g.seq) FILTER (WHERE g.valid_from <= %(on)s) AS seq,
-               min(g.valid_from) FILTER (WHERE g.valid_from > %(on)s) AS begins
-        FROM {_LEDGER} g
-        JOIN ratings_publication act ON act.number = g.publication_id
-        JOIN ratings_ratingperiod life ON life.id = act.period_id
-        WHERE g.seq <= %(until)s {{of_pharmacies}}
-        GROUP BY 1, 2, 3
-    ), placed AS (
-        SELECT told.*, coalesce(g.position BETWEEN 0 AND step.worst, false) AS reaches,
-               row_number() OVER (PARTITION BY told.pharmacy_id ORDER BY g.seq IS NULL, told.period_end DESC, told.seq DESC) AS place
-        FROM told LEFT JOIN {_LEDGER} g ON g.seq = told.seq
-        LEFT JOIN unnest(%(schemes)s::text[], %(worst)s::int[]) step(scheme, worst) ON step.scheme = g.scheme
-    ), summed AS (
-        SELECT pharmacy_id, max(last_seq) AS last_seq, min(begins) AS begins, max(seq) FILTER (WHERE place = 1) AS seq,
-               coalesce(min(place) FILTER (WHERE NOT reaches), count(*) + 1) - 1 AS periods
-        FROM placed GROUP BY pharmacy_id
-    )
-    SELECT one.code, one.social_credit_code, one.name, one.district_id AS district, one.district_name,
-           one.designated_on, one.designated_until,
+    SELECT p.code, coalesce(e.uscc, '') AS social_credit_code, p.name, p.district_id AS district,
+           d.name AS district_name, p.designated_on, p.designated_until,
            g.seq, g.event, g.period, g.scheme, g.grade, g.grade_label AS label, g.position, g.valid_from, g.valid_until,
-           g.seq IS NOT NULL AND objected.run_id IS NOT NULL AS under_objection,
-           coalesce(summed.periods, 0) > 0 AS reaches, coalesce(summed.periods, 0)::int AS periods,
-           least(summed.begins, CASE WHEN g.valid_until > %(on)s THEN g.valid_until END,
-                 CASE WHEN one.designated_on > %(on)s THEN one.designated_on END,
-                 CASE WHEN one.designated_until > %(on)s THEN one.designated_until END) AS turns_on,
-           coalesce(summed.last_seq, 0) AS last_seq
-    FROM one LEFT JOIN summed ON summed.pharmacy_id = one.id
-    LEFT JOIN {_LEDGER} g ON g.seq = summed.seq
+           objected.run_id IS NOT NULL AS under_objection,
+           coalesce(told.periods, 0) > 0 AS reaches, coalesce(told.periods, 0)::int AS periods,
+           least(told.begins, CASE WHEN g.valid_until > %(on)s THEN g.valid_until END,
+                 CASE WHEN p.designated_on > %(on)s THEN p.designated_on END,
+                 CASE WHEN p.designated_until > %(on)s THEN p.designated_until END) AS turns_on,
+           coalesce(told.last_seq, 0) AS last_seq
+    FROM ratings_pharmacy p
+    JOIN ratings_district d ON d.code = p.district_id
+    LEFT JOIN ratings_enterprise e ON e.id = p.enterprise_id
+    LEFT JOIN told ON told.pharmacy_id = p.id
+    LEFT JOIN {_LEDGER} g ON g.seq = told.seq
     LEFT JOIN (
         SELECT DISTINCT r.run_id, r.pharmacy_id
         FROM ratings_objection o JOIN ratings_rating r ON r.id = o.rating_id WHERE {OPEN_OBJECTIONS}
     ) objected ON objected.run_id = g.run AND objected.pharmacy_id = g.pharmacy_id
+    {{some}}
 """
 
 
@@ -75,7 +78,7 @@ def stage(
     One row a designated pharmacy of ``codes`` (None = all), as :func:`entries` has it; of the grade, the
     newest row in force by then of the latest period, run out or not (NULLs = never rated). ``reaches``:
     whether that grade is, in its own scheme, as good as each of the grades named ``minimums``, or better
-    (:func:`reaches`). ``periods``: how many of the pharmacy's newest published periods in a row reach them.
+    (:func:`reaches`; without any: whether there is a grade). ``periods``: how many of the pharmacy's newest published periods in a row reach them.
     ``turns_on``: the next day on which any of this changes of itself: a later row coming into force, the end of
     the grade or of the designation; NULL where there is none. ``last_seq``: the number of the ledger's last row
     about it, in force or not, 0 = none. Rows of the ledger after ``until`` (None = all) are not looked at.
@@ -88,15 +91,18 @@ def stage(
         "worst": list(limits.values()),
         "codes": None if codes is None else list(codes),
     }
-    sql = _SQL.format(
-        table=table,
-        of_codes="" if codes is None else "WHERE p.code = ANY(%(codes)s)",
-        of_pharmacies="" if codes is None else "AND g.pharmacy_id IN (SELECT id FROM one)",
-    )
+    told, some = "", ""
+    if codes is not None:
+        told = "AND g.pharmacy_id IN (SELECT id FROM ratings_pharmacy WHERE code = ANY(%(codes)s))"
+        some = "WHERE p.code = ANY(%(codes)s)"
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS pg_temp.{table}")
-        cursor.execute(sql, params)
+        cursor.execute(f"DROP TABLE IF EXISTS pg_temp.told, pg_temp.{table}")
+        cursor.execute(_TOLD.format(some=told), params)
+        # Without it, the planner takes the join for one of some hundred rows.
+        cursor.execute("ANALYZE pg_temp.told")
+        cursor.execute(_STAGED.format(table=table, some=some), params)
         cursor.execute(f"ANALYZE pg_temp.{table}")
+        cursor.execute("DROP TABLE pg_temp.told")
 
 
 def _limits(minimums: Iterable[str]) -> dict[str, int]:
