@@ -41,7 +41,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _pages_of(app: AppConfig) -> dict[str, Any] | None:
     """The models of an application in the admin; its admins say in which order (``menu_order``) and with which
-    sign (``menu_icon``). None where there are none."""
+    sign (``menu_icon``), and which pages of theirs beside the list stand below it (``menu_pages``: title, sign,
+    name of the address). None where there are none."""
     if not app.name.startswith("applications.") and app.name not in settings.APPLICATION_PACKAGES:
         return None
     models = [
@@ -49,13 +50,16 @@ def _pages_of(app: AppConfig) -> dict[str, Any] | None:
     ]
     models.sort(key=lambda pair: getattr(pair[1], "menu_order", 100))
     items = [
-        {
-            "title": str(model._meta.verbose_name),
-            "icon": getattr(site, "menu_icon", "folder"),
-            "link": reverse(f"admin:{app.label}_{model._meta.model_name}_changelist"),
-            "permission": _may_see(site),
-        }
+        {"title": title, "icon": icon, "link": reverse(f"admin:{name}"), "permission": _may_see(site)}
         for model, site in models
+        for title, icon, name in (
+            (
+                str(model._meta.verbose_name),
+                getattr(site, "menu_icon", "folder"),
+                f"{app.label}_{model._meta.model_name}_changelist",
+            ),
+            *getattr(site, "menu_pages", ()),
+        )
     ]
     return {"title": str(app.verbose_name), "items": items} if items else None
 

@@ -321,14 +321,22 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
-# The description of the public APIs, at /api/v1/schema/.
+# The description of all APIs, at /api/v1/schema/.
 SPECTACULAR_SETTINGS = {
-    "TITLE": "定点零售药店信用查询接口 Public API of pharmacies' credit grades",
+    "TITLE": "定点零售药店信用评价接口 API of pharmacies' credit grades",
     "DESCRIPTION": (
-        "查询定点零售药店及其已公布的信用等级；无需登记。Designated pharmacies and their published credit"
-        " grades; open to all.\n\n出错时按 RFC 9457 答复，中英文并列。Errors are told as RFC 9457 has it,"
-        " in Chinese and English."
+        "**公众**：查询定点零售药店及其已公布的信用等级，无需登记。**银行**：符合贷款产品条件的药店名单及其变动，"
+        "须用客户端凭证（OAuth 2.0）取得访问令牌；每个答复都签名（RFC 9421，公钥见 /api/v1/jwks/），每次调用都记录在案。\n\n"
+        "**Everybody**: designated pharmacies and their published credit grades, open to all. **Banks**: the pharmacies"
+        " eligible for a loan product and every change of that list, with an access token by client credentials"
+        " (OAuth 2.0); each answer is signed (RFC 9421, public keys at /api/v1/jwks/), each call is put on record.\n\n"
+        "出错时按 RFC 9457 答复，中英文并列。Errors are told as RFC 9457 has it, in Chinese and English."
     ),
+    "TAGS": [
+        {"name": "pharmacies", "description": "公众查询 Open to everybody"},
+        {"name": "bank", "description": "银行 For programs of banks"},
+        {"name": "keys", "description": "验证签名的公钥 Public keys of signatures"},
+    ],
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -95,19 +95,20 @@ def told(problem: Problem) -> dict[str, Any]:
     title, usual = STATUSES[problem.status]
     found: dict[str, Any] = {
         "type": "about:blank",
-        **_both("title", title),
+        **both("title", title),
         "status": problem.status,
-        **_both("detail", problem.detail or usual),
+        **both("detail", problem.detail or usual),
     }
     if problem.faults:
         found["errors"] = [
-            {"parameter": parameter[:_LONGEST_NAME], **_both("detail", detail)}
+            {"parameter": parameter[:_LONGEST_NAME], **both("detail", detail)}
             for parameter, detail in problem.faults
         ]
     return found
 
 
-def _both(name: str, text: Text) -> dict[str, str]:
+def both(name: str, text: Text) -> dict[str, str]:
+    """A text under a name in Chinese, and in English under the same with ``_en``."""
     return {name: _in("zh-hans", text), f"{name}_en": _in("en", text)}
 
 

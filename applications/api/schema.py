@@ -17,7 +17,9 @@ from applications.api.problems import MEDIA_TYPE, STATUSES, Problem, told
 
 
 class FaultSerializer(serializers.Serializer):
-    parameter = serializers.CharField(help_text="参数名 Name of the parameter")
+    parameter = serializers.CharField(
+        help_text="参数名；内容中的位置，如 codes.3 Name of the parameter; place in the body, such as codes.3"
+    )
     detail = serializers.CharField(
         help_text="什么不对、怎样更正（中文）What is wrong and what to do, in Chinese"
     )
@@ -32,7 +34,7 @@ class ProblemSerializer(serializers.Serializer):
     detail = serializers.CharField(help_text="原因和办法（中文）Why, and what to do, in Chinese")
     detail_en = serializers.CharField(help_text="同上（英文）The same in English")
     errors = FaultSerializer(
-        many=True, required=False, help_text="每个有误的参数（仅 400）Each wrong parameter (400 only)"
+        many=True, required=False, help_text="每个有误的参数（仅 400、422）Each wrong parameter (400 and 422)"
     )
 
 
@@ -58,30 +60,59 @@ def format_parameter(*formats: str) -> OpenApiParameter:
     )
 
 
-def _header(name: str, description: str, *statuses: int | str) -> OpenApiParameter:
+def header(name: str, description: str, *statuses: int, required: bool = False) -> OpenApiParameter:
+    """A header of answers; ``required``: of every one of these statuses."""
     return OpenApiParameter(
-        name, location=OpenApiParameter.HEADER, response=list(statuses), description=description
+        name,
+        location=OpenApiParameter.HEADER,
+        response=list(statuses),
+        description=description,
+        required=required,
     )
 
 
-#: Of the answers of every operation.
+def _etag(*statuses: int) -> OpenApiParameter:
+    text = "内容的指纹；放进 If-None-Match 再问 Of the content; ask again with If-None-Match"
+    return header("ETag", text, *statuses)
+
+
+def _limits(*statuses: int) -> tuple[OpenApiParameter, ...]:
+    return (
+        header("RateLimit-Policy", "限额：q 次，每 w 秒 The limit: q requests in w seconds", *statuses),
+        header(
+            "RateLimit",
+            "还剩 r 次，t 秒后恢复 r requests are left, t seconds until it is filled up again",
+            *statuses,
+        ),
+        header("Retry-After", "多少秒后再试 Try again after so many seconds", 429, 503),
+    )
+
+
+_STATUSES: Final = (200, 304, *STATUSES)
+#: Of the answers of every operation of a public API.
 HEADERS: Final = (
-    _header(
-        "ETag", "内容的指纹；放进 If-None-Match 再问 Of the content; ask again with If-None-Match", 200, 304
-    ),
-    _header("Cache-Control", "可保留多久 How long it may be kept", 200, 304),
-    _header(
-        "RateLimit-Policy",
-        "限额：q 次，每 w 秒 The limit: q requests in w seconds",
-        *(200, 304, *(status for status in STATUSES if status != 406)),
-    ),
-    _header(
-        "RateLimit",
-        "还剩 r 次，t 秒后恢复 r requests are left, t seconds until it is filled up again",
-        *(200, 304, *(status for status in STATUSES if status != 406)),
-    ),
-    _header("Retry-After", "多少秒后再试 Try again after so many seconds", 429),
+    _etag(200, 304),
+    header("Cache-Control", "可保留多久 How long it may be kept", 200, 304),
+    *_limits(*(status for status in _STATUSES if status != 406)),
 )
+
+
+def client_headers(*, tagged: bool = True, streamed: bool = False) -> tuple[OpenApiParameter, ...]:
+    """Of the answers of an operation for programs with a token; ``tagged``: its answers have an ETag."""
+    digested = [status for status in _STATUSES if status != 304 and not (streamed and status == 200)]
+    return (
+        *([_etag(200, 304)] if tagged else []),
+        header("Cache-Control", "可保留多久 How long it may be kept", *_STATUSES),
+        *_limits(*(status for status in _STATUSES if status != 401)),
+        header("WWW-Authenticate", "怎样登录，缺什么权限 How to sign in, which scope is missing", 401, 403),
+        header("Content-Digest", "内容的摘要（RFC 9530）Digest of the content", *digested),
+        header(
+            "Signature-Input", "签名包括什么（RFC 9421）What the signature covers", *_STATUSES, required=True
+        ),
+        header("Signature", "签名（RFC 9421，Ed25519）The signature", *_STATUSES, required=True),
+    )
+
+
 NOT_MODIFIED: Final = {304: OpenApiResponse(description="没有变化 Nothing has changed")}
 
 

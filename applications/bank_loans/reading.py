@@ -4,11 +4,17 @@ Rows are plain dicts, ready for JSON: ``code``, ``social_credit_code``, ``number
 ``lists.SHOWN``, and nothing of a pharmacy that is not eligible.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from applications.bank_loans.models import LoanProduct
+from django.db import connection
+
+from applications.bank_loans.models import Change, LoanProduct, Reason, Standing
+from applications.bank_loans.models.lists import SHOWN
+
+#: Of a row of the list, in their order.
+COLUMNS: Final = ("code", "social_credit_code", "number", *SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +28,33 @@ class Page:
     more: bool
 
 
+_STANDING: Final = Standing._meta.db_table
+_LISTED: Final = ", ".join(f"s.{name} AS {name}" for name in COLUMNS)
+_PAGE: Final = f"""
+    SELECT p.position, p.ledger_seq, one.*
+    FROM {LoanProduct._meta.db_table} p LEFT JOIN LATERAL ({{rows}} LIMIT %(limit)s) one ON true
+    WHERE p.id = %(product)s ORDER BY one.{{by}}
+"""
+_ELIGIBLE: Final = _PAGE.format(
+    rows=f"SELECT {_LISTED} FROM {_STANDING} s WHERE s.product_id = p.id AND s.reasons = '{{}}' AND s.code > %(after)s ORDER BY s.code",
+    by="code",
+)
+_OLD: Final = {Change.Kind.ADDED: "not_eligible", Change.Kind.CHANGED: "eligible", Change.Kind.REMOVED: "eligible"}  # fmt: skip
+_NEW: Final = {Change.Kind.ADDED: "eligible", Change.Kind.CHANGED: "eligible", Change.Kind.REMOVED: "not_eligible"}  # fmt: skip
+_CHANGE: Final = ("number", "code", "social_credit_code", "kind", "cause", "reasons", "ledger_seq", "at")
+_CHANGES: Final = _PAGE.format(
+    rows=f"""SELECT {", ".join(f"c.{name}" for name in _CHANGE)}, s.eligible,
+                    {", ".join(f"s.{name} AS now_{name}" for name in COLUMNS)}
+             FROM {Change._meta.db_table} c
+             LEFT JOIN {_STANDING} s ON s.product_id = c.product_id AND s.code = c.code
+             WHERE c.product_id = p.id AND c.number > %(after)s ORDER BY c.number""",
+    by="number",
+)
+
+
 def eligible_page(product: LoanProduct, after: str, limit: int) -> Page:
     """The next eligible pharmacies by designated code after ``after`` ("" from the start)."""
-    raise NotImplementedError
+    return _page(product, _ELIGIBLE, after, limit, lambda row: dict(zip(COLUMNS, row, strict=True)))
 
 
 def changes_page(product: LoanProduct, since: int, limit: int) -> Page:
@@ -34,12 +64,64 @@ def changes_page(product: LoanProduct, since: int, limit: int) -> Page:
     "not_eligible"), ``cause``, ``reasons``, ``ledger_seq``, ``at``, and ``pharmacy``: the row of the list as it
     is now, None unless the pharmacy is eligible now. Replayed from 0, the last row of each code gives the list.
     """
-    raise NotImplementedError
+    return _page(product, _CHANGES, since, limit, _change)
+
+
+def _page(product: LoanProduct, sql: str, after: str | int, limit: int, shape: Any) -> Page:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"product": product.pk, "after": after, "limit": limit + 1})
+        found = cursor.fetchall()
+    position, ledger_seq = found[0][:2]
+    rows = [shape(row[2:]) for row in found if row[2] is not None]
+    return Page(position, ledger_seq, rows[:limit], len(rows) > limit)
+
+
+def _change(row: tuple[Any, ...]) -> dict[str, Any]:
+    told = dict(zip(_CHANGE, row, strict=False))
+    eligible, *shown = row[len(_CHANGE) :]
+    return {
+        **told,
+        "old": _OLD[told["kind"]],
+        "new": _NEW[told["kind"]],
+        "pharmacy": dict(zip(COLUMNS, shown, strict=True)) if eligible else None,
+    }
+
+
+#: Of these nothing is told but that: not even which code goes with which.
+_SILENT: Final = {Reason.NOT_AUTHORISED, Reason.PRODUCT_CLOSED}
+_CHECK: Final = f"""
+    SELECT asked.code, s.eligible, s.reasons, {_LISTED}
+    FROM unnest(%(codes)s::text[]) asked(code)
+    JOIN {_STANDING} s ON s.product_id = %(product)s AND s.{{by}} = asked.code
+    WHERE asked.code <> ''
+"""
 
 
 def check(product: LoanProduct, codes: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """For each designated or social credit code: the pharmacies that it names, none = unknown. Constant queries.
 
-    Rows: ``code``, ``social_credit_code``, ``eligible``, ``reasons``, and ``pharmacy`` as above.
+    Rows: ``code``, ``social_credit_code``, ``eligible``, ``reasons``, and ``pharmacy`` as above. Of a pharmacy
+    that has not authorised it, and while the product is closed, the other code than the one asked for is "".
     """
-    raise NotImplementedError
+    found: dict[str, list[dict[str, Any]]] = {code: [] for code in codes}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{_CHECK.format(by='code')} UNION ALL {_CHECK.format(by='social_credit_code')} ORDER BY 4",
+            {"codes": list(found), "product": product.pk},
+        )
+        for asked, row in _checked(cursor.fetchall()):
+            if row not in found[asked][-1:]:
+                found[asked].append(row)
+    return found
+
+
+def _checked(rows: list[tuple[Any, ...]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for asked, eligible, reasons, *shown in rows:
+        listed = dict(zip(COLUMNS, shown, strict=True))
+        codes = {name: listed[name] for name in ("code", "social_credit_code")}
+        if not _SILENT.isdisjoint(reasons):
+            codes = {name: code if code == asked else "" for name, code in codes.items()}
+        yield (
+            asked,
+            {**codes, "eligible": eligible, "reasons": reasons, "pharmacy": listed if eligible else None},
+        )

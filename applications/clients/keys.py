@@ -66,6 +66,7 @@ class KeysView(PublicView):
 
     @extend_schema(
         operation_id="keys",
+        tags=["keys"],
         summary="验证签名的公钥 Public keys of signatures",
         description="JWK Set（RFC 7517）：现用密钥，其后是此前或将要使用的。"
         "Today's key, then those before or after it.",

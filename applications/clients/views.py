@@ -35,7 +35,7 @@ class ClientView(ApiView):
     #: the scope that a token must have
     scope: ClassVar[str]
     #: its name in the record of calls
-    operation: ClassVar[str]
+    operation: str
 
     #: whose call is to be recorded
     _known: Client | None = None

@@ -4,21 +4,17 @@ Whatever is wrong is told all at once, each fault with its parameter, what is wr
 language of the moment; nothing wrong ever reaches the database.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import blake2s
 from math import isfinite
 from typing import Any, Final, TypeVar
 
 import orjson
-from django.utils.functional import Promise
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from applications.api.parameters import Fault, Parameters, write_cursor
 from applications.pharmacy_lookup.finder import DESIGNATED, NO_GRADE, Ordering, Search, Service
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Directory
@@ -36,24 +32,12 @@ LIMIT, MOST_LIMIT = 20, 1_000
 MOST_TYPED, MOST_WORDS = 50, 5
 #: Where China lies, degrees: what the registry takes as a place (``ratings.models.Pharmacy``).
 SOUTH, NORTH, WEST, EAST = 3, 54, 73, 136
-_WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})")
-_LONGEST: Final = 400
 _DISTRICT: Final = re.compile(r"[1-8][0-9]{5}")
 #: A designated code of a pharmacy.
 CODE: Final = re.compile(r"P[1-8][0-9]{10}")
-#: So many unknown parameters are told of.
-_MOST_UNKNOWN: Final = 10
 _Given = Mapping[str, Sequence[str]]
 _Enum = TypeVar("_Enum", Service, Ordering)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with what was asked: by parameter, and why, in a translatable text."""
-
-    parameter: str
-    detail: str | Promise
 
 
 class BadQuery(Exception):
@@ -77,7 +61,7 @@ class Query:
 
     def cursor(self, last: tuple[Any, ...]) -> str:
         """The text that asks for the page behind the row with this sort key."""
-        return base64.urlsafe_b64encode(orjson.dumps([self.fingerprint, *last])).decode().rstrip("=")
+        return write_cursor([self.fingerprint, *last])
 
 
 def read_query(given: _Given, *, strict: bool = True, parameters: Sequence[str] = PARAMETERS) -> Query:
@@ -89,67 +73,44 @@ def read_query(given: _Given, *, strict: bool = True, parameters: Sequence[str] 
     return _Reader(given, parameters if strict else None).query()
 
 
-class _Reader:
+class _Reader(Parameters):
     def __init__(self, given: _Given, parameters: Sequence[str] | None) -> None:
-        self._given = {name: [value for value in values if value] for name, values in given.items()}
-        self._faults: list[Fault] = []
-        if parameters is not None:
-            self._refuse_unknown(parameters)
+        # A form that was sent gives all its fields, empty ones too.
+        super().__init__(
+            {name: [value for value in values if value] for name, values in given.items()}, parameters
+        )
 
     def query(self) -> Query:
         datum = self._datum()
         near = self._near(datum)
         directory = self._directory()
         district = self._district(directory)
-        typed = self._one("q").strip()
+        typed = self.one("q").strip()
         asked = Search(
             near=near,
-            radius=self._whole("radius", RADIUS, LEAST_RADIUS, MOST_RADIUS),
+            radius=self.whole("radius", RADIUS, LEAST_RADIUS, MOST_RADIUS),
             district=district,
             street=self._street(directory, district),
             words=self._words(typed),
             grades=self._grades(directory),
             services=tuple(self._choices("service", Service)) or DESIGNATED,
-            limit=self._whole("limit", LIMIT, 1, MOST_LIMIT),
+            limit=self.whole("limit", LIMIT, 1, MOST_LIMIT),
         )
         ordering = self._ordering(asked)
         fingerprint = self._fingerprint(ordering)
         after = self._after(ordering, fingerprint)
-        if self._faults:
-            raise BadQuery(self._faults)
+        if self.faults:
+            raise BadQuery(self.faults)
         search = Search(
             near=asked.near, radius=asked.radius, district=asked.district, street=asked.street, words=asked.words,
             grades=asked.grades, services=asked.services, ordering=ordering, limit=asked.limit, after=after,
         )  # fmt: skip
         return Query(search, datum, typed, fingerprint)
 
-    def _wrong(self, parameter: str, text: Any, **values: Any) -> None:
-        shown = {name: _short(value) for name, value in values.items()}
-        self._faults.append(Fault(parameter, format_lazy(text, **shown)))
-
-    def _one(self, name: str) -> str:
-        values = self._given.get(name, [])
-        if len(set(values)) > 1:
-            self._wrong(name, _("写了 {count} 次；只写一次。"), count=len(values))
-        return values[-1] if values else ""
-
-    def _several(self, name: str) -> list[str]:
-        parts = (part.strip() for value in self._given.get(name, []) for part in value[:_LONGEST].split(","))
-        return list(dict.fromkeys(part for part in parts if part))
-
-    def _refuse_unknown(self, parameters: Sequence[str]) -> None:
-        unknown = [name for name in self._given if name not in parameters]
-        for name in unknown[:_MOST_UNKNOWN]:
-            near = get_close_matches(name[:40], parameters, n=1)
-            if near:
-                self._wrong(name, _("没有这个参数；是否应为 {name}？"), name=near[0])
-            else:
-                self._wrong(name, _("没有这个参数；可用的有 {names}。"), names=" ".join(parameters))
-
     def _datum(self) -> str:
-        asked = self._one("datum").lower().replace("-", "")
+        asked = self.one("datum").lower().replace("-", "")
         if asked and asked not in DATUMS:
-            self._wrong(
+            self.wrong(
                 "datum",
                 _("没有坐标系“{value}”；请用 {choices} 之一。"),
                 value=asked,
@@ -158,49 +119,38 @@ class _Reader:
         return DATUMS.get(asked, geo.WGS84)
 
     def _near(self, datum: str) -> Point | None:
-        text = self._one("near")
+        text = self.one("near")
         if not text:
             return None
         parts = [part.strip() for part in text.split(",")]
         if len(parts) != 2 or not all(map(_NUMBER.fullmatch, parts)):
-            self._wrong("near", _("“{value}”不是“经度,纬度”两个数；例如 near=120.5800,30.0000。"), value=text)
+            self.wrong("near", _("“{value}”不是“经度,纬度”两个数；例如 near=120.5800,30.0000。"), value=text)
             return None
         longitude, latitude = map(float, parts)
         if not _in_china(latitude, longitude):
             if _in_china(longitude, latitude):
-                self._wrong(
+                self.wrong(
                     "near",
                     _("经纬度写反了：先写经度，后写纬度，即 near={value}。"),
                     value=f"{parts[1]},{parts[0]}",
                 )
             else:
-                self._wrong("near", _("“{value}”不在中国境内（经度 73 至 136，纬度 3 至 54）。"), value=text)
+                self.wrong("near", _("“{value}”不在中国境内（经度 73 至 136，纬度 3 至 54）。"), value=text)
             return None
         return Point(*geo.to_wgs84(latitude, longitude, datum))
 
-    def _whole(self, name: str, default: int, least: int, most: int) -> int:
-        text = self._one(name)
-        if not text:
-            return default
-        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
-            self._wrong(
-                name, _("“{value}”不行；请写 {least} 至 {most} 的整数。"), value=text, least=least, most=most
-            )
-            return default
-        return int(text)
-
     def _directory(self) -> Directory | None:
-        if not any(self._given.get(name) for name in ("grade", "district", "street")):
+        if not any(self.given.get(name) for name in ("grade", "district", "street")):
             return None
         return Directory.objects.first()
 
     def _grades(self, directory: Directory | None) -> tuple[str, ...]:
         known = [one["grade"] for one in directory.grades] if directory else []
-        asked = self._several("grade")
+        asked = self.several("grade")
         for grade in asked:
             if grade not in (*known, NO_GRADE):
                 choices = " ".join((*known, NO_GRADE))
-                self._wrong(
+                self.wrong(
                     "grade",
                     _("没有等级“{value}”；请用 {choices}，几个之间用逗号。"),
                     value=grade,
@@ -209,12 +159,12 @@ class _Reader:
         return tuple(asked)
 
     def _district(self, directory: Directory | None) -> int | None:
-        text = self._one("district")
+        text = self.one("district")
         if not text:
             return None
         known = {str(one["code"]) for one in directory.districts} if directory else set()
         if not _DISTRICT.fullmatch(text) or text not in known:
-            self._wrong(
+            self.wrong(
                 "district",
                 _("没有区县“{value}”；请写六位行政区划代码（GB/T 2260）：{choices}。"),
                 value=text,
@@ -224,24 +174,24 @@ class _Reader:
         return int(text)
 
     def _street(self, directory: Directory | None, district: int | None) -> str:
-        text = self._one("street")
+        text = self.one("street")
         if not text:
             return ""
         if district is None:
-            if not self._given.get("district"):
-                self._wrong("street", _("选街道须同时写明区县（district）。"))
+            if not self.given.get("district"):
+                self.wrong("street", _("选街道须同时写明区县（district）。"))
             return ""
         places = directory.districts if directory else []
         streets: list[str] = next((one["streets"] for one in places if one["code"] == district), [])
         if text not in streets:
-            self._wrong("street", _("该区县没有街道（乡镇）“{value}”；请核对名称。"), value=text)
+            self.wrong("street", _("该区县没有街道（乡镇）“{value}”；请核对名称。"), value=text)
         return text
 
     def _words(self, typed: str) -> tuple[Word, ...]:
         if not typed:
             return ()
         if len(typed) > MOST_TYPED:
-            self._wrong(
+            self.wrong(
                 "q",
                 _("写了 {count} 个字，最多 {most} 个；请只写名称或地址中的几个字。"),
                 count=len(typed),
@@ -249,24 +199,22 @@ class _Reader:
             )
             return ()
         if "\0" in typed:
-            self._wrong("q", _("里面有不能用的字符（空字节）；请去掉。"))
+            self.wrong("q", _("里面有不能用的字符（空字节）；请去掉。"))
             return ()
         found = words(typed)
         if not found:
-            self._wrong(
-                "q", _("“{value}”里没有可查的字；请写名称、地址、拼音或至少两个首字母。"), value=typed
-            )
+            self.wrong("q", _("“{value}”里没有可查的字；请写名称、地址、拼音或至少两个首字母。"), value=typed)
         if len(found) > MOST_WORDS:
-            self._wrong("q", _("写了 {count} 个词，最多 {most} 个。"), count=len(found), most=MOST_WORDS)
+            self.wrong("q", _("写了 {count} 个词，最多 {most} 个。"), count=len(found), most=MOST_WORDS)
         return tuple(found)
 
     def _choices(self, name: str, choices: type[_Enum]) -> list[_Enum]:
         found = []
-        for text in self._several(name):
+        for text in self.several(name):
             try:
                 found.append(choices(text if text in list(choices) else text.upper()))
             except ValueError:
-                self._wrong(name, _("没有“{value}”；请用 {choices}。"), value=text, choices=" ".join(choices))
+                self.unlike(name, text, choices)
         return found
 
     def _ordering(self, asked: Search) -> Ordering:
@@ -275,53 +223,32 @@ class _Reader:
         if not found:
             return usual
         if len(found) > 1:
-            self._wrong("ordering", _("排序只能选一种。"))
-        if found[0] is Ordering.DISTANCE and not self._given.get("near"):
-            self._wrong("ordering", _("按距离排序须写明位置（near）。"))
-        if found[0] is Ordering.GRADE and not (self._given.get("near") or self._given.get("district")):
-            self._wrong("ordering", _("按等级排序须写明位置（near）或区县（district）。"))
+            self.wrong("ordering", _("排序只能选一种。"))
+        if found[0] is Ordering.DISTANCE and not self.given.get("near"):
+            self.wrong("ordering", _("按距离排序须写明位置（near）。"))
+        if found[0] is Ordering.GRADE and not (self.given.get("near") or self.given.get("district")):
+            self.wrong("ordering", _("按等级排序须写明位置（near）或区县（district）。"))
         return found[0]
 
     def _fingerprint(self, ordering: Ordering) -> str:
         """Of all that says which rows come in which order; not of how many at a time."""
         asked = [
-            (name, self._given.get(name, []))
+            (name, self.given.get(name, []))
             for name in PARAMETERS
             if name not in {"limit", "cursor", "ordering"}
         ]
         return blake2s(orjson.dumps([asked, ordering]), digest_size=6).hexdigest()
 
     def _after(self, ordering: Ordering, fingerprint: str) -> tuple[Any, ...]:
-        text = self._one("cursor")
-        if not text:
+        after = self.cursor("cursor", lambda values: _is_key(values[1:], ordering))
+        if after and after[0] != fingerprint:
+            self.wrong("cursor", _("这个游标属于另一次查询；条件变了，请从第一页重新查起。"))
             return ()
-        after = _decoded(text)
-        if after is None or not _is_key(after[1:], ordering):
-            self._wrong("cursor", _("不是本接口给出的游标；请用上一页结果中的 next。"))
-        elif after[0] != fingerprint:
-            self._wrong("cursor", _("这个游标属于另一次查询；条件变了，请从第一页重新查起。"))
-        else:
-            return tuple(after[1:])
-        return ()
+        return tuple(after[1:])
 
 
 def _in_china(latitude: float, longitude: float) -> bool:
     return SOUTH <= latitude <= NORTH and WEST <= longitude <= EAST
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:40]}……"
-
-
-def _decoded(text: str) -> list[Any] | None:
-    if len(text) > _LONGEST or not text.isascii():
-        return None
-    try:
-        found = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (binascii.Error, ValueError):
-        return None
-    return found if isinstance(found, list) and found else None
 
 
 def _is_key(values: list[Any], ordering: Ordering) -> bool:

@@ -67,6 +67,8 @@ LEDGER: Final = """(
     JOIN ratings_ratingperiod life ON life.id = act.period_id
 ) g"""
 _OPEN: Final = ", ".join(f"'{state}'" for state in OPEN_OBJECTION)
+#: Of an objection ``o``: it is being heard.
+OPEN_OBJECTIONS: Final = f"o.state IN ({_OPEN})"
 #: A row ``g`` as the fields of Grade.
 FIELDS: Final = f"""
     g.seq, g.publication_id, g.at, g.code, g.name, g.district, g.event, g.period, g.period_end, g.scheme,
@@ -75,7 +77,7 @@ FIELDS: Final = f"""
     EXISTS (
         SELECT 1 FROM ratings_rating r JOIN ratings_objection o ON o.rating_id = r.id
         WHERE r.run_id = g.run AND r.pharmacy_id = g.pharmacy_id
-          AND o.state IN ({_OPEN})
+          AND {OPEN_OBJECTIONS}
     )
 """
 #: Beside a pharmacy ``p``: its row in force on a day.

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
-from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.exceptions import APIException, PermissionDenied, UnsupportedMediaType
 from rest_framework.request import Request
 
 from applications.api.negotiation import GeoJson, Json
@@ -19,6 +19,10 @@ from applications.api.views import PublicView
 
 LONG = {"rows": ["某某大药房"] * 100}
 raised: list[Exception] = []
+
+
+class Teapot(APIException):
+    status_code = 418
 
 
 class Sample(PublicView):
@@ -162,12 +166,18 @@ class TestProblems:
         assert not problem["title"].isascii() and not problem["detail"].isascii()
         assert problem["detail_en"].isascii()
 
-    def test_the_frameworks_own_errors(self) -> None:
-        raised.append(APIException())
-        assert get().status_code == 500
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [(APIException(), 500), (PermissionDenied("geheim"), 403), (UnsupportedMediaType("geheim"), 415)],
+    )
+    def test_the_frameworks_own_errors(self, error: APIException, status: int) -> None:
+        raised.append(error)
+        response = get()
+        assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+        assert b"geheim" not in response.content
 
     @pytest.mark.parametrize(
-        "error", [ZeroDivisionError("geheim"), PermissionDenied("geheim")], ids=["bug", "403"]
+        "error", [ZeroDivisionError("geheim"), Teapot("geheim")], ids=["bug", "unknown status"]
     )
     def test_what_nobody_foresaw_is_logged_and_not_told(
         self, error: Exception, caplog: pytest.LogCaptureFixture
@@ -192,11 +202,18 @@ class TestProblems:
 
 HTTP_PHRASES = {
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
     429: "Too Many Requests",
     500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 
 

@@ -9,6 +9,7 @@ from django.core.checks import run_checks
 from django.urls import reverse
 
 from applications import registry
+from applications.bank_loans.application import BankLoans
 from applications.base import Application, Audience
 from applications.checks import check_applications
 from applications.pharmacy_lookup.application import PharmacyLookup
@@ -59,7 +60,7 @@ def faults(settings: Any, *paths: str) -> dict[str, list[str]]:
 class TestChecks:
     def test_what_is_shipped_passes_and_is_checked(self) -> None:
         assert [one for one in run_checks() if (one.id or "").startswith("applications.")] == []
-        assert [type(one) for one in registry.installed()] == [PharmacyLookup]
+        assert [type(one) for one in registry.installed()] == [PharmacyLookup, BankLoans]
 
     @pytest.mark.parametrize(
         "path", ["nowhere.application.None", f"{HERE}.GRADE", "applications.base.Audience"]

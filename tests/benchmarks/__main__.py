@@ -31,6 +31,7 @@ BENCHES = (
     Bench("review", (30_000, 500_000)),
     Bench("pages", (30_000,)),
     Bench("lookup", (30_000, 500_000)),
+    Bench("bank", (30_000, 500_000)),
 )
 
 

@@ -115,23 +115,29 @@ def _get(port: int, address: str) -> int:
 @contextmanager
 def _served(database: str, queries: list[str]) -> Iterator[int]:
     """A server on a free port; stopped at the end."""
-    with socket.socket() as free:
-        free.bind((_HOST, 0))
-        port = free.getsockname()[1]
+    port = free_port()
     host = f"{_HOST}:{port}"
     served = f"{__name__}:application({database!r}, {host!r}, {queries!r})"
     command = [sys.executable, "-m", "gunicorn", served, "--workers", str(_WORKERS), "--bind", host]
     environment = {**os.environ, "API_REQUESTS_A_MINUTE": "1000000000"}
     server = subprocess.Popen([*command, "--log-level", "error"], env=environment)
     try:
-        _wait(lambda: _get(port, f"{_API}?{queries[0]}"), server)
+        wait(lambda: _get(port, f"{_API}?{queries[0]}"), server)
         yield port
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def _wait(ready: Callable[[], Any], server: subprocess.Popen[bytes]) -> None:
+def free_port() -> int:
+    """A port on loopback that nobody listens at."""
+    with socket.socket() as free:
+        free.bind((_HOST, 0))
+        return int(free.getsockname()[1])
+
+
+def wait(ready: Callable[[], Any], server: subprocess.Popen[bytes]) -> None:
+    """Until ``ready`` raises no OSError. Raises SystemExit where the server ends or takes a minute."""
     for _ in range(600):
         if server.poll() is not None:
             break

@@ -1,22 +1,19 @@
 """The description of the API: valid, with examples that fit it, and held against real answers."""
 
-from collections.abc import Iterator
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
-from jsonschema import Draft202012Validator
-from jsonschema.protocols import Validator
 
 from applications.api.schema import document
 from applications.pharmacy_lookup.api.shapes import PENALTY
 from applications.pharmacy_lookup.application import APPLICATION
 from applications.pharmacy_lookup.query import PARAMETERS
 from tests import factories
+from tests.applications.description import contents, operations, validator
 from tests.pharmacy_lookup.api_places import LIST, NEAR, ask, graded, place
 from tests.ratings.services.test_runs import scheme_in_force
 
@@ -28,48 +25,18 @@ def fresh() -> None:
     cache.clear()
 
 
-def strict(schema: Any) -> Any:
-    """The same schema with every object closed and every field of it required."""
-    if isinstance(schema, list):
-        return [strict(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {name: strict(value) for name, value in schema.items()}
-    if found.get("type") == "object" and "properties" in found:
-        found["additionalProperties"] = False
-    return found
-
-
-def validator(reference: dict[str, Any]) -> Validator:
-    return Draft202012Validator({**reference, "components": strict(document()["components"])})
-
-
-def operations() -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, methods in document()["paths"].items():
-        for operation in methods.values():
-            yield path, operation
-
-
-def contents() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    for path, operation in operations():
-        for status, response in operation["responses"].items():
-            for media_type, content in response.get("content", {}).items():
-                yield path, status, media_type, content
-
-
 def test_the_command_has_nothing_to_say() -> None:
     call_command("spectacular", validate=True, fail_on_warn=True, stdout=StringIO())
 
 
 def test_nothing_else_is_described() -> None:
-    described = [path for path in document()["paths"] if path.startswith(LIST)]
-    assert described == list(PATHS.values())
+    assert [path for path, _method, _operation in operations(LIST)] == list(PATHS.values())
     assert document()["openapi"].startswith("3.1")
 
 
 def test_every_answer_has_an_example_that_fits() -> None:
-    found = list(contents())
-    assert len([path for path, *_ in found if path.startswith(LIST)]) == 5 + 5 + 6 + 6
+    found = list(contents(LIST))
+    assert len(found) == 5 + 5 + 6 + 6
     for path, status, media_type, content in found:
         examples = content["examples"]
         assert examples, (path, status, media_type)
@@ -78,7 +45,7 @@ def test_every_answer_has_an_example_that_fits() -> None:
 
 
 def test_every_operation_is_described_with_its_headers_and_parameters() -> None:
-    for path, operation in operations():
+    for path, _method, operation in operations(LIST):
         assert operation["summary"] and operation["description"], path
         assert {"ETag", "Cache-Control", "RateLimit", "RateLimit-Policy"} <= set(
             operation["responses"]["200"]["headers"]

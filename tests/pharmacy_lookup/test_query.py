@@ -159,7 +159,7 @@ def test_every_text_has_its_english() -> None:
     catalogue = (package / "locale/en/LC_MESSAGES/django.po").read_text()
     pairs = dict(re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', catalogue, re.MULTILINE))
     texts = re.findall(r'_\("([^"]+)"\)', (package / "query.py").read_text())
-    assert len(texts) > 15
+    assert len(texts) >= 15
     for text in texts:
         assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", pairs[text]))
         with translation.override("en"):

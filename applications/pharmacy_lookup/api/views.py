@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +10,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
+from applications.api.addresses import absolute, again_with
 from applications.api.negotiation import FORMAT, GeoJson, Json
 from applications.api.problems import Problem
 from applications.api.views import PublicView
@@ -35,7 +34,7 @@ class Pharmacies(PublicView):
     def get(self, request: Request) -> HttpResponse:
         query, on = _query(request), timezone.localdate()
         page = find(query.search, on)
-        next_page = _next_page(request, query, page.last) if page.last else None
+        next_page = again_with(request._request, cursor=query.cursor(page.last)) if page.last else None
         if request.accepted_renderer.format == GeoJson.format:
             rows = (shapes.pharmacy(row, on, geo.WGS84) for row in page.rows)
             response = self.answer(shapes.features(rows, count=page.total, next=next_page))
@@ -67,7 +66,7 @@ class OnePharmacy(PublicView):
             "designated_on": row["designated_on"],
             "designated_until": row["designated_until"],
             "penalties": [shapes.penalty(one) for one in penalties(code, on)],
-            "history": _absolute(request, reverse("pharmacy_lookup_api:history", args=[code])),
+            "history": absolute(request._request, reverse("pharmacy_lookup_api:history", args=[code])),
         }
         return self.answer(shapes.feature(written) if as_feature else {**written, "datum": _NAMES[datum]})
 
@@ -106,17 +105,3 @@ def _place(code: str) -> dict[str, Any]:
 def _meaning(row: dict[str, Any]) -> str:
     """What a grade means in plain words, by its scheme; "" where there is none."""
     return scale(row["scheme"])[row["position"]].meaning if row["position"] >= 0 else ""
-
-
-def _next_page(request: Request, query: Query, last: tuple[Any, ...]) -> str:
-    given = [(name, values) for name, values in request._request.GET.lists() if name != "cursor"]
-    asked = urlencode([*given, ("cursor", query.cursor(last))], doseq=True)
-    return f"{_absolute(request, request._request.path)}?{asked}"
-
-
-def _absolute(request: Request, path: str) -> str:
-    """An address of this site: as it calls itself, else as it was asked for."""
-    if settings.SITE_URL:
-        return f"{settings.SITE_URL}{path}"
-    asked = request._request
-    return f"{asked.scheme}://{asked.get_host()}{path}"
