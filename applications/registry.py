@@ -26,4 +26,5 @@ def installed() -> tuple[Application, ...]:
 def urlpatterns() -> list[URLResolver]:
     """The addresses of all applications, each of which says itself where it lies; then what their APIs share."""
     own = [path("", include(application.urls)) for application in installed()]
-    return [*own, path("api/", include("applications.api.urls"))]
+    shared = [path("api/", include(f"applications.{part}.urls")) for part in ("clients", "api")]
+    return [*own, *shared]

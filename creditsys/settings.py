@@ -411,7 +411,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # Sign-ins stand in the audit record.
-    "loggers": {"axes": {"level": "ERROR"}},
+    "loggers": {
+        # Sign-ins stand in the audit record.
+        "axes": {"level": "ERROR"},
+        # It tells tokens at DEBUG.
+        "oauthlib": {"level": "INFO"},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }

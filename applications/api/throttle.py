@@ -1,4 +1,4 @@
-"""How often an address may ask: so many requests in each minute of the clock, counted in Django's cache.
+"""How often an address or a client may ask: so many requests in each minute of the clock, counted in Django's cache.
 
 The headers are those of the IETF draft "RateLimit header fields for HTTP". HEAD costs what GET costs;
 OPTIONS, which browsers send of themselves and which reads nothing, costs nothing.
@@ -26,11 +26,13 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What an address has used of the window at hand; ``resets_in`` are seconds."""
+    """What an address or a client has used of the window at hand; ``resets_in`` are seconds."""
 
     limit: int
     used: int
     resets_in: int
+    #: whose it is, in the headers
+    partition: str = "address"
 
     @property
     def spent(self) -> bool:
@@ -39,8 +41,8 @@ class Budget:
 
     def headers(self) -> dict[str, str]:
         found = {
-            "RateLimit-Policy": f'"address";q={self.limit};w={WINDOW}',
-            "RateLimit": f'"address";r={max(self.limit - self.used, 0)};t={self.resets_in}',
+            "RateLimit-Policy": f'"{self.partition}";q={self.limit};w={WINDOW}',
+            "RateLimit": f'"{self.partition}";r={max(self.limit - self.used, 0)};t={self.resets_in}',
         }
         return {**found, "Retry-After": str(self.resets_in)} if self.spent else found
 
@@ -82,25 +84,33 @@ def spend(request: HttpRequest, purpose: str, limit: int) -> Budget | None:
 
     None where nothing is limited, as the cache does not serve.
     """
+    return spend_of(f"{purpose}:{client_network(request)}", limit)
+
+
+def spend_of(who: str, limit: int, partition: str = "address") -> Budget | None:
+    """The same for whomever ``who`` names; ``partition`` is what the headers call it."""
     window, gone = divmod(int(time.time()), WINDOW)
-    used = counter.count(f"{purpose}:{client_network(request)}:{window}")
-    return None if used is None else Budget(limit, used, WINDOW - gone)
+    used = counter.count(f"{who}:{window}")
+    return None if used is None else Budget(limit, used, WINDOW - gone, partition)
 
 
 class PerAddress(BaseThrottle):
-    """Of one view's request; leaves the budget with the view (``PublicView.budget``)."""
+    """Of one view's request; leaves the budget with the view (``ApiView.budget``)."""
 
     _resets_in = WINDOW
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         if request.method == "OPTIONS":
             return True
-        budget = spend(request._request, "api", settings.API_REQUESTS_A_MINUTE)
+        budget = self.spend(request, view)
         view.budget = budget
         if budget is None or not budget.spent:
             return True
         self._resets_in = budget.resets_in
         return False
+
+    def spend(self, request: Request, view: APIView) -> Budget | None:
+        return spend(request._request, "api", settings.API_REQUESTS_A_MINUTE)
 
     def wait(self) -> int:
         """Seconds until an address that was refused may ask again."""

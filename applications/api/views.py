@@ -1,15 +1,16 @@
-"""What all public APIs have in common, the address that describes them, and the one for unknown addresses."""
+"""What all APIs have in common, what all public ones have; the address that describes them, and unknown ones."""
 
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -20,8 +21,6 @@ from applications.api.problems import Problem
 from applications.api.schema import SchemaJson, SchemaYaml
 from applications.api.throttle import Budget, PerAddress
 
-#: How long anyone may keep an answer.
-_CACHE: Final = "public, max-age=60"
 #: Reading from pages of any other site (CORS); there is nothing that a cookie would change.
 _CROSS_ORIGIN: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -34,61 +33,75 @@ _PREFLIGHT: Final = {
 }
 
 
-class PublicView(APIView):
-    """What anyone may read without sign-in: no session is looked at, nothing is written.
+class ApiView(APIView):
+    """What every API has: formats, problems, conditional requests, a budget of requests; no session is looked at.
 
     A view gives plain dicts to :meth:`answer`, and raises :class:`Problem` for what is wrong.
     """
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    parser_classes = ()
+    parser_classes: tuple[type[BaseParser], ...] = ()
     renderer_classes: tuple[type[BaseRenderer], ...] = (Json,)
-    throttle_classes = (PerAddress,)
     content_negotiation_class = Negotiation
-    http_method_names = ["get", "head", "options"]
 
-    #: what the asking address has left; None where that is not counted
+    #: how long who may keep a good answer (Cache-Control)
+    caching: ClassVar[str]
+    #: what the asker has left; None where that is not counted
     budget: Budget | None = None
 
-    def answer(self, data: Any) -> HttpResponse:
-        """The answer in the format that was asked for, or 304 where the asker has it already."""
+    def answer(self, data: Any, status: int = 200) -> HttpResponse:
+        """The answer in the format that was asked for; of a GET, 304 where the asker has it already."""
         renderer = self.request.accepted_renderer
         body = renderer.render(data)
+        response = HttpResponse(body, content_type=renderer.media_type, status=status)
+        if self.request.method not in {"GET", "HEAD"}:
+            return response
         # Weak, as it also stands for the compressed answer.
         tag = f'"{sha256(body).hexdigest()[:32]}"'
         known = {
             one.removeprefix("W/") for one in parse_etags(self.request.META.get("HTTP_IF_NONE_MATCH", ""))
         }
-        response = (
-            HttpResponseNotModified()
-            if known & {tag, "*"}
-            else HttpResponse(body, content_type=renderer.media_type)
-        )
+        if known & {tag, "*"}:
+            response = HttpResponseNotModified()
         response["ETag"] = f"W/{tag}"
-        response["Cache-Control"] = _CACHE
+        response["Cache-Control"] = self.caching
         return response
-
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        """What may be asked, for browsers that ask before they ask (CORS)."""
-        return HttpResponse(status=204, headers=_PREFLIGHT)
 
     def throttled(self, request: Request, wait: int) -> None:
         text = _("每分钟最多 {limit} 次；请在 {seconds} 秒后再试。")
-        raise Problem(429, format_lazy(text, limit=settings.API_REQUESTS_A_MINUTE, seconds=wait))
+        limit = self.budget.limit if self.budget else 0
+        raise Problem(429, format_lazy(text, limit=limit, seconds=wait))
 
     def finalize_response(
-        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Adds what every answer carries, errors too."""
         response["Allow"] = ", ".join(self.allowed_methods)
-        for name, value in _CROSS_ORIGIN.items():
-            response[name] = value
         for name, value in (self.budget.headers() if self.budget else {}).items():
             response[name] = value
         response.setdefault("Cache-Control", "no-store")
         patch_vary_headers(response, ("Accept", "Accept-Encoding"))
         return response
+
+
+class PublicView(ApiView):
+    """What anyone may read without sign-in, also from pages of other sites; nothing is written."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (PerAddress,)
+    http_method_names = ["get", "head", "options"]
+    caching = "public, max-age=60"
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What may be asked, for browsers that ask before they ask (CORS)."""
+        return HttpResponse(status=204, headers=_PREFLIGHT)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        for name, value in _CROSS_ORIGIN.items():
+            response[name] = value
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 class SchemaView(PublicView):

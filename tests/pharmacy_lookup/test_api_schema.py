@@ -62,13 +62,14 @@ def test_the_command_has_nothing_to_say() -> None:
 
 
 def test_nothing_else_is_described() -> None:
-    assert list(document()["paths"]) == list(PATHS.values())
+    described = [path for path in document()["paths"] if path.startswith(LIST)]
+    assert described == list(PATHS.values())
     assert document()["openapi"].startswith("3.1")
 
 
 def test_every_answer_has_an_example_that_fits() -> None:
     found = list(contents())
-    assert len(found) == 5 + 5 + 6 + 6
+    assert len([path for path, *_ in found if path.startswith(LIST)]) == 5 + 5 + 6 + 6
     for path, status, media_type, content in found:
         examples = content["examples"]
         assert examples, (path, status, media_type)

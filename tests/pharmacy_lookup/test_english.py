@@ -18,7 +18,7 @@ _CALLS = {"_", "gettext", "gettext_lazy"}
 _PLURALS = {"ngettext", "ngettext_lazy"}
 _SIMPLE = re.compile(r"""\{% translate "([^"]*)" """)
 _BLOCK = re.compile(r"\{% blocktranslate([^%]*)%\}(.*?)\{% endblocktranslate %\}", re.DOTALL)
-CATALOGUES = [ROOT / "applications" / "locale", ROOT / "applications" / "pharmacy_lookup" / "locale"]
+CATALOGUES = sorted((ROOT / "applications").rglob("locale"))
 
 
 def marked() -> Iterator[tuple[str, str]]:
