@@ -24,6 +24,7 @@ help: ## list the targets
 
 demo: $(VENV)/.demo ## build the demo city, rate it and serve it on 127.0.0.1 (PORT=8000)
 	@$(PY) manage.py demo
+	@$(PY) manage.py demo_applications
 	@$(PY) -m creditsys.demo_server start $(PORT)
 
 stop: ## end what `make demo` started

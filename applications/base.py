@@ -35,6 +35,10 @@ class Application:
     fields: ClassVar[frozenset[str]]
     #: dotted path of its addresses, included at the root of the site
     urls: ClassVar[str]
+    #: dotted path of a function that gives the demo city something to show of this application, "" = none: called
+    #: without arguments by ``manage.py demo_applications`` after the city is there, safe to call again; gives
+    #: lines to tell
+    demo: ClassVar[str] = ""
 
     def shown(self, grade: Grade) -> dict[str, Any] | None:
         """What this application may show of a published grade: its declared fields and no others.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
 
 from applications.base import Application, Audience
 from applications.registry import load
@@ -73,6 +74,11 @@ def _faults(path: str, application: Application) -> Iterator[CheckMessage]:
         import_module(application.urls)
     except ImportError as error:
         yield _error(8, path, f"its addresses cannot be imported: {error}", "Correct its `urls`.")
+    try:
+        if application.demo:
+            import_string(application.demo)
+    except ImportError as error:
+        yield _error(9, path, f"its demo cannot be imported: {error}", "Correct its `demo`.")
 
 
 def _error(number: int, what: str, fault: str, hint: str) -> Error:

@@ -14,6 +14,7 @@ class BankLoans(Application):
         {"seq", "period", "scheme", "grade", "label", "valid_from", "valid_until", "under_objection"}
     )
     urls = "applications.bank_loans.urls"
+    demo = "applications.bank_loans.demo.furnish"
 
 
 APPLICATION = BankLoans()

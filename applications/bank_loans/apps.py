@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class BankLoansConfig(AppConfig):
@@ -11,3 +14,11 @@ class BankLoansConfig(AppConfig):
 
         announced.connect(tasks.on_announced, dispatch_uid="bank_loans")
         changed.connect(tasks.on_change, dispatch_uid="bank_loans")
+        post_migrate.connect(_grant, sender=self, dispatch_uid="bank_loans roles")
+
+
+def _grant(**_: Any) -> None:
+    """After every migration: what the shipped groups may do here."""
+    from applications.bank_loans.roles import grant_roles
+
+    grant_roles()

@@ -5,6 +5,7 @@ that fits: the product's terms, a new row of the ledger, the authorisation, the 
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -78,20 +79,13 @@ def _reckon(
         changes = _derive(
             product,
             {
-                "product": product.pk,
-                "on": today,
+                **_terms(product, today),
                 "until": until,
                 "after": product.ledger_seq,
                 "cause": cause,
                 "asked": None if codes is None or len(codes) > MANY else list(codes),
                 "position": product.position,
                 "now": timezone.now(),
-                "districts": product.districts,
-                "months": product.minimum_months,
-                "periods": product.minimum_periods,
-                "must": product.authorisation_required,
-                "from": product.valid_from,
-                "to": product.valid_until,
             },
             wanted,
         )
@@ -101,6 +95,20 @@ def _reckon(
     if changes:
         enqueue(product, before, product.position)
     return product, changes
+
+
+def _terms(product: LoanProduct, today: date) -> dict[str, Any]:
+    """What the tests of a pharmacy refer to."""
+    return {
+        "product": product.pk,
+        "on": today,
+        "districts": product.districts,
+        "months": product.minimum_months,
+        "periods": product.minimum_periods,
+        "must": product.authorisation_required,
+        "from": product.valid_from,
+        "to": product.valid_until,
+    }
 
 
 def _locked(key: int, patience: int) -> LoanProduct:
@@ -154,23 +162,29 @@ _REASONS: Final = {
     # A single period that does not reach is a grade below the minimum, and told as that.
     Reason.TOO_FEW_PERIODS: "%(periods)s > 1 AND s.periods < %(periods)s",
 }
-_DERIVED: Final = f"""
-    CREATE TEMP TABLE derived ON COMMIT DROP AS
-    WITH granted AS (
+#: Of these, one is told alone.
+_FIRST: Final = {
+    Reason.PRODUCT_CLOSED: "%(from)s > %(on)s OR %(to)s <= %(on)s",
+    Reason.NOT_AUTHORISED: "%(must)s AND g.holds IS NOT TRUE",
+}
+#: What the tests are about.
+_SOURCE: Final = """
+    (SELECT *, (designated_on + make_interval(months => %(months)s))::date AS ripe_on FROM staged) s
+    LEFT JOIN (
         SELECT code, bool_or(valid_from <= %(on)s AND least(valid_until, withdrawn_on, 'infinity') > %(on)s) AS holds,
                min(day) FILTER (WHERE day > %(on)s) AS turns_on
-        FROM ({{granted}}) g, unnest(ARRAY[valid_from, valid_until, withdrawn_on]) day GROUP BY code
-    )
+        FROM ({granted}) g, unnest(ARRAY[valid_from, valid_until, withdrawn_on]) day GROUP BY code
+    ) g ON g.code = s.code
+"""
+_DERIVED: Final = f"""
+    CREATE TEMP TABLE derived ON COMMIT DROP AS
     SELECT s.code, s.social_credit_code, s.last_seq, reasons::varchar(20)[] AS reasons, least(
                s.turns_on, g.turns_on, CASE WHEN s.ripe_on > %(on)s THEN s.ripe_on END,
                CASE WHEN %(from)s > %(on)s THEN %(from)s::date END, CASE WHEN %(to)s > %(on)s THEN %(to)s::date END
            ) AS turns_on,
            {", ".join(f"CASE WHEN reasons = '{{{{}}}}' THEN s.{name} ELSE {empty} END AS {name}" for name, empty in _EMPTY.items())}
-    FROM (SELECT *, (designated_on + make_interval(months => %(months)s))::date AS ripe_on FROM staged) s
-    LEFT JOIN granted g ON g.code = s.code,
-    LATERAL (SELECT CASE
-        WHEN %(from)s > %(on)s OR %(to)s <= %(on)s THEN ARRAY['{Reason.PRODUCT_CLOSED}']
-        WHEN %(must)s AND g.holds IS NOT TRUE THEN ARRAY['{Reason.NOT_AUTHORISED}']
+    FROM {_SOURCE}, LATERAL (SELECT CASE
+        {" ".join(f"WHEN {test} THEN ARRAY['{reason}']" for reason, test in _FIRST.items())}
         ELSE array_remove(ARRAY[{", ".join(f"CASE WHEN {test} THEN '{reason}' END" for reason, test in _REASONS.items())}], NULL)
     END AS reasons) why
 """
@@ -213,12 +227,7 @@ _WRITE_STANDINGS: Final = f"""
 
 def _derive(product: LoanProduct, params: dict[str, Any], codes: Collection[str] | None) -> int:
     """Derive these pharmacies, or all, and write what differs; how many changes of the list that is."""
-    minimums = {product.minimum_grade, APPLICATION.minimum_grade}
-    granted = _GRANTED
-    if product.is_sandbox:
-        granted = sandbox.stage("staged", params["on"], minimums)
-    else:
-        stage("staged", params["on"], minimums, codes, params["until"])
+    granted = _stage(product, params["on"], codes, params["until"])
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.derived, pg_temp.changed")
         cursor.execute(_DERIVED.format(granted=granted), params)
@@ -232,3 +241,45 @@ def _derive(product: LoanProduct, params: dict[str, Any], codes: Collection[str]
         if written > MANY:
             cursor.execute(f"ANALYZE {_STANDING}")
     return int(changes)
+
+
+def _stage(product: LoanProduct, today: date, codes: Collection[str] | None, until: int | None) -> str:
+    """Stage what the tests look at; gives the SQL that selects the authorisations."""
+    minimums = {product.minimum_grade, APPLICATION.minimum_grade}
+    if product.is_sandbox:
+        return sandbox.stage("staged", today, minimums)
+    stage("staged", today, minimums, codes, until)
+    return _GRANTED
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the tests of one pharmacy saw, and which of them it fails, each taken by itself; for officials only."""
+
+    #: the columns ``published.STAGED``, and ``ripe_on`` (designated long enough from that day on), ``authorised``
+    facts: dict[str, Any]
+    failed: tuple[Reason, ...]
+
+
+@transaction.atomic
+def explain(product: LoanProduct, code: str, today: date) -> Explanation | None:
+    """Why a pharmacy is on the list of a product on a day, or is not, by the tests that make the list.
+
+    None for a designated code that nobody has. Writes nothing.
+    """
+    tests = {**_FIRST, **_REASONS}
+    granted = _stage(product, today, [code], None)
+    failed = ", ".join(f"CASE WHEN {test} THEN '{reason}' END" for reason, test in tests.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT s.*, g.holds IS TRUE AS authorised, array_remove(ARRAY[{failed}], NULL) AS failed"
+            f" FROM {_SOURCE.format(granted=granted)} WHERE s.code = %(code)s",
+            {**_terms(product, today), "code": code},
+        )
+        row = cursor.fetchone()
+        names = [column.name for column in cursor.description]
+        cursor.execute("DROP TABLE pg_temp.staged")
+    if row is None:
+        return None
+    facts = dict(zip(names, row, strict=True))
+    return Explanation(facts, tuple(map(Reason, facts.pop("failed"))))

@@ -1,4 +1,4 @@
-"""Addresses of what programs sign in with; before those of the applications' own under ``/api/``."""
+"""Addresses of what programs sign in with, and of our public keys."""
 
 from django.urls import path
 

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from ratings.admin.on_record import refuse
 from ratings.admin.pages import admin_page
 from ratings.admin.paging import CappedPaginator
-from ratings.admin.scope import visible
+from ratings.admin.scope import sees_whole_city, visible
 from ratings.services.errors import Refused
 
 
@@ -127,6 +127,19 @@ class ReadOnlyAdmin(ScopedAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class CityAdmin(ReadOnlyAdmin):
+    """For what belongs to no district: only those who work for the whole city see it, with the permission."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_view_permission(request, obj) and sees_whole_city(request)
+
+    def may(self, request: HttpRequest, codename: str) -> bool:
+        """Whether the user sees this and has another permission of the same app."""
+        return self.has_view_permission(request) and request.user.has_perm(
+            f"{self.opts.app_label}.{codename}"
+        )
 
 
 def same_row(target: Model, saved: Model) -> None:

@@ -18,11 +18,10 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from ratings.admin.permissions import PermissionChoice, in_words, offered
+from ratings.admin.permissions import PermissionChoice, in_words, is_shipped, offered
 from ratings.admin.user_actions import SignInActions
 from ratings.models import District, StaffScope
 from ratings.services.audit import SYSTEM, Actor, record
-from ratings.services.roles import ROLES
 
 _UNTOLD = {"password", "last_login"}
 
@@ -226,10 +225,10 @@ class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):  # type: ignore[misc]
     filter_horizontal = ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and getattr(obj, "name", "") not in ROLES
+        return super().has_change_permission(request, obj) and not is_shipped(getattr(obj, "name", ""))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None or obj.name not in ROLES:
+        if obj is None or not is_shipped(obj.name):
             return super().get_fieldsets(request, obj)
         note = "随系统提供，升级时重置；要改请另建用户组。"
         return ((None, {"fields": ("name", "granted"), "description": note}),)
@@ -239,7 +238,7 @@ class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):  # type: ignore[misc]
 
     @display(description="来源")
     def origin(self, row: Group) -> str:
-        return "随系统提供" if row.name in ROLES else "自建"
+        return "随系统提供" if is_shipped(row.name) else "自建"
 
     @display(description="权限")
     def granted(self, row: Group) -> SafeString:

@@ -22,9 +22,9 @@ from ratings.published.files import (
 from ratings.published.grades import EVENTS, Grade, changes_since, current, current_page, history
 from ratings.published.keys import is_signed, pem, public_key, trusted_keys
 from ratings.published.penalty import Penalty, penalties
-from ratings.published.pharmacies import Entry, entries
+from ratings.published.pharmacies import Entry, districts, entries, find_codes
 from ratings.published.proofs import RowProof, prove_row, tree_blocks
-from ratings.published.scales import Step, reaches, scale
+from ratings.published.scales import Step, reaches, scale, scheme_in_force
 from ratings.published.staging import STAGED, codes_since, last_seq, stage
 from ratings.published.statements import (
     Statement,
@@ -58,7 +58,9 @@ __all__ = [
     "count_changes",
     "current",
     "current_page",
+    "districts",
     "entries",
+    "find_codes",
     "fingerprints",
     "history",
     "is_signed",
@@ -78,6 +80,7 @@ __all__ = [
     "publications_signed",
     "reaches",
     "scale",
+    "scheme_in_force",
     "stage",
     "tell",
     "tree_blocks",

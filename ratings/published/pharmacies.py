@@ -7,7 +7,9 @@ from datetime import date
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import Q
 
+from ratings.models import District, Pharmacy
 from ratings.published.grades import FIELDS, IN_FORCE, Grade
 
 
@@ -65,6 +67,17 @@ def entries(on: date, codes: Iterable[str] | None = None) -> Iterator[Entry]:
         # Not by iterating: an iterator of this cursor that is given up half-way closes it.
         while rows := cursor.fetchmany(_CHUNK):
             yield from map(_entry, rows)
+
+
+def find_codes(text: str, limit: int) -> list[str]:
+    """Designated codes of pharmacies by the start of their code, or by a part of their name, in their order."""
+    rows = Pharmacy.objects.filter(Q(code__startswith=text.upper()) | Q(name__icontains=text))
+    return list(rows.order_by("code").values_list("code", flat=True)[:limit])
+
+
+def districts() -> dict[int, str]:
+    """The names of the districts by their code (GB/T 2260)."""
+    return dict(District.objects.order_by("code").values_list("code", "name"))
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from datetime import date
 
 from ratings.models import SchemeVersion
 from ratings.published.grades import Grade
@@ -30,6 +31,13 @@ def scale(scheme: str) -> tuple[Step, ...]:
         raise LookupError(f"no scheme {scheme}")
     grades = parse_scheme(stored.document.encode(), scheme).grades
     return tuple(Step(grade.name, grade.label, grade.meaning) for grade in grades)
+
+
+def scheme_in_force(key: str, on: date) -> str:
+    """The version of a scheme in force on a day, as a published grade names it (key@version); "" = none."""
+    rows = SchemeVersion.objects.filter(key=key, activated_at__isnull=False, effective_on__lte=on)
+    found = rows.order_by("-effective_on").values_list("version", flat=True).first()
+    return "" if found is None else f"{key}@{found}"
 
 
 def reaches(grade: Grade, minimum: str) -> bool:

@@ -1,4 +1,4 @@
-"""The four roles that are shipped as groups, and what each may do.
+"""The four roles of the rating that are shipped as groups, and what each may do.
 
 The table is the one source: migrations set the groups to it, the admin shows it, README and
 tests are held against it. Whoever proposes never decides, so no role can do both.
@@ -71,7 +71,8 @@ def ensure_roles() -> None:
     """Make the shipped groups what :data:`ROLES` says; called after every migration.
 
     A group that had been changed is set back, and that goes on record; rights beyond a role
-    belong into a group of one's own. Permissions whose tables do not exist yet are left out.
+    belong into a group of one's own. What applications grant to a group is theirs to set.
+    Permissions whose tables do not exist yet are left out.
     """
     known = {
         row.codename: row
@@ -82,12 +83,14 @@ def ensure_roles() -> None:
     for name, codenames in ROLES.items():
         group, made = Group.objects.get_or_create(name=name)
         wanted = {known[codename].pk for codename in codenames if codename in known}
-        before = dict(group.permissions.values_list("pk", "codename"))
+        own = group.permissions.filter(content_type__app_label="ratings")
+        before = dict(own.values_list("pk", "codename"))
         if before.keys() == wanted:
             continue
-        group.permissions.set(wanted)
+        group.permissions.remove(*before.keys() - wanted)
+        group.permissions.add(*wanted - before.keys())
         if not made:
-            after = set(group.permissions.values_list("codename", flat=True))
+            after = set(own.values_list("codename", flat=True))
             record(
                 "重置用户组",
                 group,

@@ -1,10 +1,19 @@
 """Clients, secrets and tokens for tests."""
 
 import base64
+import functools
 import itertools
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate, CertificateBuilder, Name, NameAttribute
+from cryptography.x509.oid import NameOID
 from django.test import Client as Browser
 
 from applications.clients import services
@@ -14,6 +23,8 @@ from ratings.services.audit import SYSTEM
 
 _serial = itertools.count(1)
 TOKEN = "/api/v1/oauth/token"
+REVOKE = "/api/v1/oauth/revoke"
+FORM = "application/x-www-form-urlencoded"
 
 
 def organisation(**values: Any) -> Organisation:
@@ -45,9 +56,7 @@ def ask_token(of: Client, secret: str, data: dict[str, str] | None = None, **ext
     form = "&".join(
         f"{key}={value}" for key, value in ({"grant_type": "client_credentials"} | (data or {})).items()
     )
-    return Browser().post(
-        TOKEN, form, content_type="application/x-www-form-urlencoded", headers=headers, **extra
-    )
+    return Browser().post(TOKEN, form, content_type=FORM, headers=headers, **extra)
 
 
 def bearer(of: Client, secret_: str = "", **extra: Any) -> dict[str, str]:
@@ -55,3 +64,34 @@ def bearer(of: Client, secret_: str = "", **extra: Any) -> dict[str, str]:
     answer = ask_token(of, secret_ or secret(of), **extra)
     assert answer.status_code == 200, answer.content
     return {"authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+@functools.cache
+def certificate(name: str = "bank") -> Certificate:
+    """A client's certificate, signed by itself; the same for the same name."""
+    key = Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest())
+    subject = Name([NameAttribute(NameOID.COMMON_NAME, name)])
+    return (
+        CertificateBuilder(subject, subject, key.public_key(), serial_number=1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2036, 1, 1, tzinfo=UTC))
+        .sign(key, None)
+    )
+
+
+def pem(name: str = "bank") -> str:
+    return certificate(name).public_bytes(Encoding.PEM).decode()
+
+
+def thumbprint(name: str = "bank") -> str:
+    return certificate(name).fingerprint(SHA256()).hex()
+
+
+def rfc9440(name: str = "bank") -> str:
+    """The certificate as RFC 9440 writes it into a header."""
+    return f":{base64.b64encode(certificate(name).public_bytes(Encoding.DER)).decode()}:"
+
+
+def nginx(name: str = "bank") -> str:
+    """The certificate as nginx's ``$ssl_client_escaped_cert`` gives it."""
+    return quote(pem(name))

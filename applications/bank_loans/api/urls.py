@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from applications.bank_loans.api import views
+from applications.bank_loans.api import feedback, views
 
 app_name = "bank_loans_api"
 urlpatterns = [
@@ -12,4 +12,5 @@ urlpatterns = [
     path("products/<slug:product>/pharmacies/stream/", views.Stream.as_view(), name="stream"),
     path("products/<slug:product>/changes/", views.Changes.as_view(), name="changes"),
     path("products/<slug:product>/check/", views.Check.as_view(), name="check"),
+    path("products/<slug:product>/feedback/", feedback.Feedback.as_view(), name="feedback"),
 ]

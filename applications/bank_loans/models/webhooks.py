@@ -38,6 +38,8 @@ class Endpoint(models.Model):
     #: deliveries that failed in a row, and until when it is left alone for that
     failures = models.IntegerField("连续失败", default=0, editable=False)
     rests_until = models.DateTimeField("暂停至", null=True, blank=True, editable=False)
+    #: of the last failure, or why it was stopped; "" once something has arrived
+    last_error = models.CharField("最近问题", max_length=300, blank=True, default="", editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "通知地址"
@@ -88,13 +90,14 @@ class Delivery(models.Model):
     last_status = models.SmallIntegerField("最近状态码", null=True)
     last_error = models.CharField("最近错误", max_length=300, blank=True, default="")
     delivered_at = models.DateTimeField("送达时间", null=True)
+    given_up_reason = models.CharField("放弃理由", max_length=500, blank=True, default="")
 
     class Meta:
         verbose_name = verbose_name_plural = "通知"
         ordering = ("-id",)
         default_permissions = ("view", "change")
         indexes = (
-            models.Index(fields=("endpoint", "due_at"), condition=Q(state="PENDING"), name="delivery_due"),
+            models.Index(fields=("endpoint", "id"), condition=Q(state="PENDING"), name="delivery_pending"),
             models.Index(
                 fields=("endpoint", "code", "id"),
                 condition=Q(state__in=["PENDING", "DEAD"]),
@@ -109,9 +112,24 @@ class Delivery(models.Model):
                 | ~Q(state="DELIVERED") & Q(delivered_at=None),
             ),
             models.CheckConstraint(name="delivery_attempts", condition=Q(attempts__gte=0)),
+            models.CheckConstraint(
+                name="delivery_given_up",
+                condition=Q(state="GIVEN_UP") & ~Q(given_up_reason="")
+                | ~Q(state="GIVEN_UP") & Q(given_up_reason=""),
+                violation_error_message="放弃须写明理由。",
+            ),
         )
         triggers = changes_only(
-            ["state", "attempts", "due_at", "leased_until", "last_status", "last_error", "delivered_at"]
+            [
+                "state",
+                "attempts",
+                "due_at",
+                "leased_until",
+                "last_status",
+                "last_error",
+                "delivered_at",
+                "given_up_reason",
+            ]
         )
 
     def __str__(self) -> str:

@@ -20,5 +20,11 @@ for model in (
     admin.site.unregister(model)
 
 from applications.clients.admin import calls, clients, organisations  # noqa: E402 -- after that
+from applications.clients.roles import MEANINGS  # noqa: E402
+from applications.roles import BANKING  # noqa: E402
+from ratings.admin.permissions import offer, ship  # noqa: E402
+
+offer("clients", MEANINGS)
+ship(BANKING)
 
 __all__ = ["calls", "clients", "organisations"]

@@ -110,9 +110,7 @@ class ClientAdmin(ScopedAdmin):
                 refuse(request, refused)
                 return HttpResponseRedirect(context["back"])
         context["live"] = services.live_secrets(client).count()
-        response = self.page(request, "clients/issue_secret.html", f"生成密钥：{client.name}", **context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return self.page(request, "clients/issue_secret.html", f"生成密钥：{client.name}", **context)
 
     def revoke(self, request: HttpRequest, object_id: str, secret_id: int) -> HttpResponse:
         """Asks whether it is meant (GET), and ends a secret (POST)."""

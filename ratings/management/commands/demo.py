@@ -1,19 +1,16 @@
 """manage.py demo: everything that a newcomer needs to look around."""
 
-import secrets
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from ratings.demo import desk, load
-from ratings.models import RatingRun, StaffScope
+from ratings.demo.users import demo_password, ensure_user
+from ratings.models import RatingRun
 from ratings.rules import SchemeError, shipped_schemes
 from ratings.rules.periods import Period
 from ratings.services.audit import Actor
@@ -49,7 +46,7 @@ class Command(BaseCommand):
             activate_shipped_schemes()
             built = _build(quiet)
             runs = _rate(quiet)
-            password = ensure_users(settings.DATA_DIR / "demo_password")
+            password = ensure_users()
             _furnish(runs, quiet)
         except (load.ForeignDatabase, Refused, SchemeError) as error:
             raise CommandError(str(error)) from error
@@ -98,25 +95,11 @@ def _furnish(runs: list[RatingRun], quiet: bool) -> None:
         desk.furnish(runs, show)
 
 
-def ensure_users(password_file: Path) -> str:
-    """The demo users' password, the same for all: made once, kept for its owner's eyes only."""
-    if not password_file.exists():
-        password_file.parent.mkdir(parents=True, exist_ok=True)
-        password_file.touch(mode=0o600)
-        password_file.write_text(secrets.token_urlsafe(12))
-    password = password_file.read_text()
+def ensure_users() -> str:
+    """The demo users, and the password that they share."""
     for username, (name, group) in USERS.items():
-        user, _ = get_user_model().objects.get_or_create(
-            username=username,
-            defaults={"is_staff": True, "is_superuser": not group, "first_name": name},
-        )
-        if not user.check_password(password):
-            user.set_password(password)
-            user.save()
-        if group:
-            user.groups.set([Group.objects.get(name=group)])
-        StaffScope.objects.get_or_create(user=user, defaults={"whole_city": True})
-    return password
+        ensure_user(username, name, group)
+    return demo_password()
 
 
 def _users_table(password: str) -> str:

@@ -12,15 +12,14 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from creditsys.documents import MAX_PIXELS, clean_name
 from ratings.models import AuditEvent, Evidence
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.evidence import (
     MAX_FILES,
-    MAX_PIXELS,
     add_evidence,
     check_upload,
-    clean_name,
     open_evidence,
 )
 from tests import desk, factories

@@ -1,0 +1,165 @@
+"""Pages that ask before a service acts: fields in the admin's look, and what was refused over the form."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from applications.bank_loans.services import BadRows
+from ratings.admin.base import ScopedAdmin
+from ratings.admin.on_record import note_refusal
+from ratings.services.errors import Refused
+
+_INPUT: Final = {"class": "cs-input"}
+#: So many wrong rows of a file are listed.
+_SHOWN: Final = 200
+
+
+def line(label: str, *, most: int, **options: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        max_length=most,
+        widget=forms.TextInput(attrs=_INPUT),
+        error_messages={"required": f"请填写{label}。"},
+        **options,
+    )
+
+
+def reason(label: str = "理由", help_text: str = "写明依据；记入操作记录") -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        max_length=500,
+        help_text=f"{help_text}，最多 500 字。",
+        widget=forms.Textarea(attrs={**_INPUT, "rows": 3}),
+        error_messages={"required": f"请填写{label}。"},
+    )
+
+
+def day(label: str, **options: Any) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        widget=forms.DateInput(attrs={**_INPUT, "type": "date"}, format="%Y-%m-%d"),
+        error_messages={"required": f"请填写{label}。", "invalid": "日期写法不对，应如 2026-01-31。"},
+        **options,
+    )
+
+
+def whole(label: str, least: int, most: int, **options: Any) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        min_value=least,
+        max_value=most,
+        widget=forms.NumberInput(attrs=_INPUT),
+        error_messages={"required": f"请填写{label}。"},
+        **options,
+    )
+
+
+def choice(label: str, **options: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label,
+        widget=forms.Select(attrs=_INPUT),
+        error_messages={"required": f"请选择{label}。"},
+        **options,
+    )
+
+
+def row(label: str, queryset: Any, **options: Any) -> Any:
+    return forms.ModelChoiceField(
+        label=label,
+        queryset=queryset,
+        empty_label="请选择",
+        widget=forms.Select(attrs=_INPUT),
+        error_messages={"required": f"请选择{label}。"},
+        **options,
+    )
+
+
+def document(label: str = "授权书") -> forms.FileField:
+    return forms.FileField(
+        label=label,
+        help_text=f"PDF、JPEG 或 PNG，不超过 {settings.EVIDENCE_MAX_MB} MB；按内容核验。",
+        widget=forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
+        error_messages={"required": f"请选择{label}。", "empty": "文件是空的。"},
+    )
+
+
+class Yuan(forms.DecimalField):
+    """An amount typed in yuan; the value is in fen."""
+
+    def __init__(self, label: str, **options: Any) -> None:
+        super().__init__(
+            label=label,
+            min_value=Decimal("0.01"),
+            max_digits=15,
+            decimal_places=2,
+            widget=forms.NumberInput(attrs={**_INPUT, "step": "0.01"}),
+            error_messages={"required": f"请填写{label}。"},
+            **options,
+        )
+
+    def clean(self, value: Any) -> Any:
+        found = super().clean(value)
+        return found if found is None else int(found.scaleb(2))
+
+    def prepare_value(self, value: Any) -> Any:
+        """A stored amount is a whole number of fen; what was typed comes back as typed."""
+        if not isinstance(value, int):
+            return value
+        yuan, fen = divmod(value, 100)
+        return f"{yuan}.{fen:02d}" if fen else str(yuan)
+
+
+def ask(
+    admin: ScopedAdmin,
+    request: HttpRequest,
+    title: str,
+    form: type[forms.Form],
+    do: Callable[[dict[str, Any]], tuple[str, str]],
+    *,
+    back: str,
+    initial: dict[str, Any] | None = None,
+    **context: Any,
+) -> HttpResponse:
+    """The form (GET); ``do`` with its cleaned values (POST), which gives where to go and what to say.
+
+    What a service refuses stands over the form, and on record; what was typed stays. ``context`` is for
+    ``ratings/admin/desk/act.html``: note, danger, summary.
+    """
+    posted = request.method == "POST"
+    bound = form(request.POST, request.FILES) if posted else form(initial=initial)
+    faults: list[str] = []
+    if posted and bound.is_valid():
+        try:
+            where, said = do(bound.cleaned_data)
+        except (Refused, ValidationError) as refused:
+            faults = _texts(refused)
+            note_refusal(request, faults[0])
+        else:
+            messages.success(request, said)
+            return HttpResponseRedirect(where)
+    return admin.page(
+        request,
+        "ratings/admin/desk/act.html",
+        title,
+        **{"button": title, "form": bound, "faults": faults, "back": back, **context},
+    )
+
+
+def _texts(refused: Refused | ValidationError) -> list[str]:
+    if isinstance(refused, ValidationError):
+        return list(refused.messages)
+    rows: Sequence[tuple[int, str]] = refused.faults if isinstance(refused, BadRows) else ()
+    more = [f"另有 {len(rows) - _SHOWN} 处未列出。"] if len(rows) > _SHOWN else []
+    return [str(refused), *(f"第 {number} 行：{text}" for number, text in rows[:_SHOWN]), *more]
+
+
+def last_day_hint(today: date) -> str:
+    """What the second date of a span means."""
+    return f"自这一天起不再有效，如 {today.year + 1}-{today.month:02d}-01；不填＝至撤回或另行修改"
