@@ -1,11 +1,12 @@
 """The look and the menu of the admin (django-unfold's settings)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
@@ -36,10 +37,10 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu: the regulator's own, then a group for each application that has pages in the admin."""
-    return [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app)))]
+    return [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app, request)))]
 
 
-def _pages_of(app: AppConfig) -> dict[str, Any] | None:
+def _pages_of(app: AppConfig, request: HttpRequest) -> dict[str, Any] | None:
     """The models of an application in the admin; its admins say in which order (``menu_order``) and with which
     sign (``menu_icon``), and which pages of theirs beside the list stand below it (``menu_pages``: title, sign,
     name of the address). None where there are none."""
@@ -49,19 +50,20 @@ def _pages_of(app: AppConfig) -> dict[str, Any] | None:
         (model, site) for model, site in admin.site._registry.items() if model._meta.app_label == app.label
     ]
     models.sort(key=lambda pair: getattr(pair[1], "menu_order", 100))
-    items = [
-        {"title": title, "icon": icon, "link": reverse(f"admin:{name}"), "permission": _may_see(site)}
-        for model, site in models
-        for title, icon, name in (
-            (
-                str(model._meta.verbose_name),
-                getattr(site, "menu_icon", "folder"),
-                f"{app.label}_{model._meta.model_name}_changelist",
-            ),
-            *getattr(site, "menu_pages", ()),
-        )
-    ]
+    items = [item for model, site in models for item in _entries(model, site, request.path)]
     return {"title": str(app.verbose_name), "items": items} if items else None
+
+
+def _entries(model: type[Model], site: admin.ModelAdmin, path: str) -> Iterator[dict[str, Any]]:
+    """The list of a model, and the pages beside it, which lie below its address and are not the list."""
+    own = f"{model._meta.app_label}_{model._meta.model_name}_changelist"
+    list_entry = (str(model._meta.verbose_name), getattr(site, "menu_icon", "folder"), own)
+    pages = getattr(site, "menu_pages", ())
+    beside = [reverse(f"admin:{name}") for _, _, name in pages]
+    for title, icon, name in (list_entry, *pages):
+        link = reverse(f"admin:{name}")
+        active = path.startswith(link) and (link in beside or not path.startswith(tuple(beside)))
+        yield {"title": title, "icon": icon, "link": link, "permission": _may_see(site), "active": active}
 
 
 def environment(request: HttpRequest) -> list[str] | None:

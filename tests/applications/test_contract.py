@@ -46,6 +46,7 @@ class Wrong(Application):
     audience = "everybody"  # type: ignore[assignment]
     fields = frozenset({"grade", "run", "contact"})
     urls = "tests.applications.nowhere"
+    demo = "tests.applications.nowhere.furnish"
 
 
 def faults(settings: Any, *paths: str) -> dict[str, list[str]]:
@@ -87,6 +88,7 @@ class TestChecks:
             "applications.E006",
             "applications.E007",
             "applications.E008",
+            "applications.E009",
         }
         assert "contact, run" in found["applications.E006"][0]
 

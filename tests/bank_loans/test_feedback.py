@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,31 +15,13 @@ from applications.bank_loans.feedback_lines import MAX_EVENTS, MAX_FEN, BadFeedb
 from applications.bank_loans.models import FeedbackBatch, LoanEvent, LoanProduct
 from applications.clients.models import Client
 from ratings.models import AuditEvent, Pharmacy
-from tests.bank_loans import building
+from tests.bank_loans import building, reporting
 from tests.bank_loans.building import TODAY, A, C
+from tests.bank_loans.reporting import SHOP, event, report, reversal
 from tests.clients import building as clients
 from tests.ratings.services.regrading import at_the_same_moment
 
 pytestmark = pytest.mark.django_db
-
-SHOP = "P33060200001"
-
-
-def event(event_no: str, kind: str, amount: int, **values: Any) -> dict[str, Any]:
-    loan = {"loan_no": "L1", "code": SHOP, "on": "2026-02-11"}
-    return {"event_no": event_no, "kind": kind, "amount_fen": amount, **loan, **values}
-
-
-def reversal(event_no: str, of: str, amount: int, **values: Any) -> dict[str, Any]:
-    return event(event_no, "reversed", amount, reverses=of, **values)
-
-
-def report(*events: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "rows": len(events),
-        "total_fen": sum(one["amount_fen"] for one in events),
-        "events": list(events),
-    }
 
 
 @pytest.fixture
@@ -60,15 +42,8 @@ def client(product: LoanProduct) -> Client:
 _serial = itertools.count(1)
 
 
-class Bank:
-    """Reports for one product, each under a new key."""
-
-    def __init__(self, client: Client, product: LoanProduct) -> None:
-        self.client, self.product = client, product
-
-    def reports(self, *events: dict[str, Any], key: str = "", today: date = TODAY) -> FeedbackBatch:
-        given = key or f"key-{next(_serial)}"
-        return take_in(self.client, self.product, given, report(*events), today)
+class Bank(reporting.Bank):
+    """With what it must not do."""
 
     def is_refused(self, *events: dict[str, Any]) -> list[str]:
         """The paths of what is wrong with a report of which nothing is written."""

@@ -47,7 +47,7 @@ class TermsForm(forms.Form):
         "连续达标期数", 1, 20, initial=1, help_text="最近公布的评价周期，连续几期达到最低等级"
     )
     authorisation_required = asking.choice(
-        "药店授权", choices=[("1", "须经药店授权"), ("", "不须授权")], required=False, initial="1"
+        "药店授权", choices=[("1", "须经药店授权"), ("0", "不须授权")], initial="1"
     )
     valid_from = asking.day("起始日")
     valid_until = asking.day("截止日", required=False, help_text="自这一天起不再适用；不填＝未定")
@@ -61,7 +61,7 @@ class TermsForm(forms.Form):
         fields["districts"].choices = list(districts().items())
 
     def clean_authorisation_required(self) -> bool:
-        return bool(self.cleaned_data["authorisation_required"])
+        return bool(self.cleaned_data["authorisation_required"] == "1")
 
 
 class NewForm(TermsForm):
@@ -81,7 +81,7 @@ class LoanProductAdmin(CityAdmin):
     """Who may see: the view permission, for the whole city; make: add; set terms: change."""
 
     menu_order, menu_icon = 10, "account_balance_wallet"
-    list_display = ("shown_name", "bank", "minimum", "limits", "authorised", "offered", "listed", "as_of")
+    list_display = ("shown_name", "key", "minimum", "limits", "authorised", "offered", "listed")
     list_select_related = ("bank",)
     search_fields = ("name", "=key", "bank__name")
     search_help_text = "名称、代码或银行"
@@ -125,7 +125,7 @@ class LoanProductAdmin(CityAdmin):
             return show.change_url(product), f"已修改，名单变动 {moved:,} 处。"
 
         initial = {name: getattr(product, name) for name in services.TERMS}
-        initial["authorisation_required"] = "1" if product.authorisation_required else ""
+        initial["authorisation_required"] = "1" if product.authorisation_required else "0"
         note = "改动立即生效：名单随即重新推算，被移出的药店会告知银行。"
         back = show.change_url(product)
         return asking.ask(self, request, "修改产品条件", TermsForm, do, back=back, initial=initial, note=note)
@@ -229,15 +229,15 @@ class LoanProductAdmin(CityAdmin):
 
     @display(description="名称")
     def shown_name(self, row: LoanProduct) -> SafeString:
-        return show.two_lines(words.product_name(row), row.key)
+        return show.two_lines(words.product_name(row), row.bank.name)
 
     @display(description="最低等级")
     def minimum(self, row: LoanProduct) -> str:
         return row.minimum_grade
 
     @display(description="授信额度、信用额度")
-    def limits(self, row: LoanProduct) -> str:
-        return f"{words.wan(row.credit_line_fen)}、{words.wan(row.loan_limit_fen)}"
+    def limits(self, row: LoanProduct) -> SafeString:
+        return show.two_lines(words.wan(row.credit_line_fen), words.wan(row.loan_limit_fen))
 
     @display(description="药店授权")
     def authorised(self, row: LoanProduct) -> str:
@@ -250,7 +250,3 @@ class LoanProductAdmin(CityAdmin):
     @display(description="名单上的药店")
     def listed(self, row: Any) -> str:
         return f"{row.size:,} 家"
-
-    @display(description="名单日期")
-    def as_of(self, row: LoanProduct) -> str:
-        return show.day(row.reckoned_on)
