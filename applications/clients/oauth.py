@@ -110,7 +110,9 @@ def _within(address: str | None, networks: Sequence[str]) -> bool:
 
 def _holds(client: Client, secret: str) -> bool:
     given = sha256(secret.encode()).hexdigest()
-    secrets = client.secrets.filter(revoked_at=None, expires_at__gt=timezone.now())
+    # Locked, so that no token is made while a secret is being revoked, and outlives that.
+    locked = client.secrets.select_for_update(no_key=True)
+    secrets = locked.filter(revoked_at=None, expires_at__gt=timezone.now())
     return any(constant_time_compare(given, kept) for kept in secrets.values_list("sha256", flat=True))
 
 

@@ -207,7 +207,7 @@ class TestClients:
         services.issue_secret(fine, by=SYSTEM)
         services.revoke_secret(services.issue_secret(none, by=SYSTEM)[0], by=SYSTEM)
         shown = page(root, f"{CLIENT}_changelist")
-        for text in ("前全部到期", "2 个有效", "无有效密钥", "网络 1 个", "不限"):
+        for text in ("日到期", "2 个有效", "无有效密钥", "网络 1 个", "不限"):
             assert text in shown
         with CaptureQueriesContext(connection) as few:
             page(root, f"{CLIENT}_changelist", q="核心")

@@ -1,13 +1,14 @@
 """Signing in: the token endpoint, and giving tokens back."""
 
 import base64
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -343,6 +344,26 @@ class TestRevocation:
         ):
             answer = send(form, url=REVOKE, headers=headers)
             assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_token_is_made_while_a_secret_is_being_revoked() -> None:
+    client = building.client()
+    plain = secret(client)
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(ask_token(client, plain).status_code)
+        connection.close()
+
+    asking = threading.Thread(target=ask)
+    with transaction.atomic():
+        services.revoke_secret(client.secrets.get(), by=SYSTEM)
+        asking.start()
+        asking.join(0.5)
+        assert not answers
+    asking.join(10)
+    assert answers == [401] and not AccessToken.objects.exists()
 
 
 def test_tokens_are_kept_as_hashes(client: Client) -> None:

@@ -1,11 +1,12 @@
 """How clients and their secrets look in tables."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from applications.clients.models import Client, ClientSecret
 from applications.clients.oauth import SCOPES
@@ -19,13 +20,14 @@ def in_use(client: Client) -> SafeString:
     return show.badge("good", "启用") if client.is_active else show.badge("plain", "停用")
 
 
-def scopes(client: Client) -> str:
-    return "、".join(str(SCOPES.get(scope, scope)) for scope in client.scopes)
+def scopes(client: Client) -> SafeString:
+    """What it may do, a line each."""
+    return format_html_join(mark_safe("<br>"), "{}", ((SCOPES.get(scope, scope),) for scope in client.scopes))
 
 
-def last_day(secret: ClientSecret) -> str:
+def last_day(expires_at: datetime) -> str:
     """The last day on which a secret holds: people choose days."""
-    return show.day(timezone.localdate(secret.expires_at - timedelta(microseconds=1)))
+    return show.day(timezone.localdate(expires_at - timedelta(microseconds=1)))
 
 
 def standing(secret: ClientSecret) -> SafeString:
@@ -43,7 +45,7 @@ def secrets_table(client: Client, *, may_change: bool) -> dict[str, Any]:
         (
             secret.hint,
             f"{secret.created_by}，{show.moment(secret.created_at)}",
-            last_day(secret),
+            last_day(secret.expires_at),
             standing(secret),
             show.link(reverse("admin:clients_client_revoke", args=(client.pk, secret.pk)), "撤销")
             if may_change and not secret.revoked_at and secret.expires_at > now

@@ -105,7 +105,7 @@ class ClientAdmin(ScopedAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 secret, plain = services.issue_secret(client, form.moment(), by=Actor.of(request))
-                context |= {"secret": secret, "plain": plain, "until": cells.last_day(secret)}
+                context |= {"secret": secret, "plain": plain, "until": cells.last_day(secret.expires_at)}
             except Refused as refused:
                 refuse(request, refused)
                 return HttpResponseRedirect(context["back"])
@@ -137,7 +137,7 @@ class ClientAdmin(ScopedAdmin):
                 ("客户端", f"{client.organisation}，{client.name}"),
                 ("末四位", secret.hint),
                 ("生成", f"{secret.created_by}，{show.moment(secret.created_at)}"),
-                ("有效至", cells.last_day(secret)),
+                ("有效至", cells.last_day(secret.expires_at)),
                 ("状态", cells.standing(secret)),
             ],
             others=services.live_secrets(client).exclude(pk=secret.pk).count(),
@@ -156,7 +156,7 @@ class ClientAdmin(ScopedAdmin):
         return cells.in_use(row)
 
     @display(description="权限范围")
-    def scopes_shown(self, row: Client) -> str:
+    def scopes_shown(self, row: Client) -> SafeString:
         return cells.scopes(row)
 
     @display(description="限定")
@@ -169,7 +169,7 @@ class ClientAdmin(ScopedAdmin):
         if not row.live:
             return show.badge("bad" if row.is_active else "plain", "无有效密钥")
         if row.last_end <= timezone.now() + cells.SOON:
-            return show.badge("warn", f"{row.live} 个，{show.moment(row.last_end)}前全部到期")
+            return show.badge("warn", f"{row.live} 个，{cells.last_day(row.last_end)}到期")
         return show.badge("good", f"{row.live} 个有效")
 
     @display(description="最近调用")
