@@ -121,13 +121,13 @@ def ask(
     request: HttpRequest,
     title: str,
     form: type[forms.Form],
-    do: Callable[[dict[str, Any]], tuple[str, str]],
+    do: Callable[[dict[str, Any]], tuple[str, str] | HttpResponse],
     *,
     back: str,
     initial: dict[str, Any] | None = None,
     **context: Any,
 ) -> HttpResponse:
-    """The form (GET); ``do`` with its cleaned values (POST), which gives where to go and what to say.
+    """The form (GET); ``do`` with its cleaned values (POST), which gives where to go and what to say, or a page.
 
     What a service refuses stands over the form, and on record; what was typed stays. ``context`` is for
     ``ratings/admin/desk/act.html``: note, danger, summary.
@@ -137,11 +137,14 @@ def ask(
     faults: list[str] = []
     if posted and bound.is_valid():
         try:
-            where, said = do(bound.cleaned_data)
+            done = do(bound.cleaned_data)
         except (Refused, ValidationError) as refused:
             faults = _texts(refused)
             note_refusal(request, faults[0])
         else:
+            if isinstance(done, HttpResponse):
+                return done
+            where, said = done
             messages.success(request, said)
             return HttpResponseRedirect(where)
     return admin.page(

@@ -7,6 +7,7 @@ endpoints and messages take their change permissions.
 import uuid
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,15 +18,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
+from applications.bank_loans.admin import asking
 from applications.bank_loans.models import Delivery, Endpoint
 from applications.bank_loans.webhooks import messages as said
 from applications.bank_loans.webhooks import services
 from applications.clients.models import Organisation
 from ratings.admin import show
-from ratings.admin.base import ReadOnlyAdmin
-from ratings.admin.on_record import note_refusal, refuse
+from ratings.admin.base import CityAdmin
+from ratings.admin.on_record import refuse
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 
@@ -37,39 +40,28 @@ _BADGES = {"PENDING": "warn", "DELIVERED": "good", "DEAD": "bad", "GIVEN_UP": "p
 class EndpointForm(forms.Form):
     """A new endpoint."""
 
-    bank = forms.ModelChoiceField(
-        Organisation.objects.filter(kind=Organisation.Kind.BANK), label="银行", empty_label=None
-    )
-    url = forms.CharField(
-        label="接收地址",
-        max_length=500,
-        widget=forms.TextInput(
-            attrs={"class": "cs-input", "placeholder": "https://hooks.bank.example/loans"}
-        ),
+    bank = asking.row("银行", Organisation.objects.filter(kind=Organisation.Kind.BANK))
+    url = asking.line(
+        "接收地址",
+        most=500,
         help_text="以 https:// 开头；主机名须解析到公网地址。登记以后不能改，要换地址的请另行登记。",
     )
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label="理由",
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "cs-input"}),
-        help_text="最多 500 字；记入操作记录。",
-    )
+    reason = asking.reason(help_text="记入操作记录")
 
 
 class OverlapForm(forms.Form):
-    hours = forms.TypedChoiceField(
-        label="原密钥",
-        coerce=int,
-        choices=[(24, "再并用 24 小时"), (168, "再并用 7 天"), (0, "立即作废（密钥已泄露时）")],
+    hours = asking.choice(
+        "原密钥",
+        choices=[("24", "再并用 24 小时"), ("168", "再并用 7 天"), ("0", "立即作废（密钥已泄露时）")],
         help_text="并用期间，每件通知带新旧两个签名，银行可从容更换。",
     )
 
 
-class _ActsAdmin(ReadOnlyAdmin):
-    """Rows with acts: each has a page that asks (GET) and does it (POST), for those with the change permission."""
+class _ActsAdmin(CityAdmin):
+    """Rows with acts: each has a page that asks and does it, for those with the change permission."""
 
     #: name to title, note, form
     acts: dict[str, tuple[str, str, type[forms.Form]]] = {}
@@ -79,7 +71,7 @@ class _ActsAdmin(ReadOnlyAdmin):
         return [*own, *super().get_urls()]
 
     def may_act(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+        return self.may(request, f"change_{self.opts.model_name}")
 
     def offered(self, row: Any) -> list[str]:
         """Names of the acts that the row's state allows."""
@@ -106,33 +98,18 @@ class _ActsAdmin(ReadOnlyAdmin):
             raise PermissionDenied("没有修改权限。")
         if name not in self.acts:
             raise Http404
+        back = show.change_url(row)
         if name not in self.offered(row):
             refuse(request, "现在不能这样做：状态已经改变。")
-            return HttpResponseRedirect(show.change_url(row))
-        title, note, form_class = self.acts[name]
-        form, faults = form_class(request.POST if request.method == "POST" else None), list[str]()
-        if request.method == "POST" and form.is_valid():
-            try:
-                done = self.do(request, row, name, form.cleaned_data)
-            except Refused as refused:
-                note_refusal(request, refused)
-                faults = [str(refused)]
-            else:
-                if isinstance(done, HttpResponse):
-                    return done
-                messages.success(request, done)
-                return HttpResponseRedirect(show.change_url(row))
-        return self.page(
-            request,
-            "bank_loans/admin/ask.html",
-            f"{title}：{row}",
-            form=form,
-            faults=faults,
-            note=note,
-            button=title,
-            facts=self.facts(row)[:4],
-            back=show.change_url(row),
-        )
+            return HttpResponseRedirect(back)
+
+        def do(values: dict[str, Any]) -> tuple[str, str] | HttpResponse:
+            done = self.do(request, row, name, values)
+            return done if isinstance(done, HttpResponse) else (back, done)
+
+        title, note, form = self.acts[name]
+        whole, summary = f"{title}：{_named(row)}", self.facts(row)[:4]
+        return asking.ask(self, request, whole, form, do, back=back, button=title, note=note, summary=summary)
 
     def secret_page(self, request: HttpRequest, title: str, secret: str, endpoint: Endpoint) -> HttpResponse:
         """A secret, this once."""
@@ -154,7 +131,7 @@ class EndpointAdmin(_ActsAdmin):
 
     menu_order = 40
     menu_icon = "webhook"
-    list_display = ("address", "bank_name", "state_mark", "pending", "dead", "trouble")
+    list_display = ("name", "state_mark", "pending", "dead", "reason")
     list_select_related = ("bank",)
     list_filter = (("state", ChoicesDropdownFilter),)
     sortable_by = ()
@@ -174,34 +151,31 @@ class EndpointAdmin(_ActsAdmin):
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(pending_count=_count("PENDING"), dead_count=_count("DEAD"))
+        counts = {"pending_count": _count("PENDING"), "dead_count": _count("DEAD")}
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(**counts)
+        return rows
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("bank_loans.add_endpoint")
+        return self.may(request, "add_endpoint")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Asks for bank and address; answers with the secret."""
         if not self.has_add_permission(request):
             raise PermissionDenied("没有新增权限。")
-        form, faults = EndpointForm(request.POST if request.method == "POST" else None), list[str]()
-        if request.method == "POST" and form.is_valid():
-            try:
-                endpoint, secret = services.register_endpoint(**form.cleaned_data, by=Actor.of(request))
-            except Refused as refused:
-                note_refusal(request, refused)
-                faults = [str(refused)]
-            else:
-                return self.secret_page(request, "已登记通知地址", secret, endpoint)
-        return self.page(
+
+        def do(values: dict[str, Any]) -> HttpResponse:
+            endpoint, secret = services.register_endpoint(**values, by=Actor.of(request))
+            return self.secret_page(request, "已登记通知地址", secret, endpoint)
+
+        return asking.ask(
+            self,
             request,
-            "bank_loans/admin/ask.html",
             "登记通知地址",
-            form=form,
-            faults=faults,
-            note="登记以后显示签名密钥，只显示一次；交给银行并由其备好接收程序后，再到该地址的页面“验证”启用。",
-            button="登记",
+            EndpointForm,
+            do,
             back=show.list_url(Endpoint),
+            button="登记",
+            note="登记以后显示签名密钥，只显示一次；交给银行并由其备好接收程序后，再到该地址的页面“验证”启用。",
         )
 
     def change_view(
@@ -212,7 +186,7 @@ class EndpointAdmin(_ActsAdmin):
         return self.page(
             request,
             "bank_loans/admin/row.html",
-            f"通知地址：{row.url}",
+            _named(row),
             facts=self.facts(row),
             buttons=self.buttons(request, row),
             tables=[
@@ -257,7 +231,7 @@ class EndpointAdmin(_ActsAdmin):
                 raise Refused(f"对方没有收下：{answer.problem}。")
             return f"对方已收下（答复 {answer.status}）。"
         if name == "rotate":
-            secret = services.rotate_secret(row, overlap=timedelta(hours=values["hours"]), by=by)
+            secret = services.rotate_secret(row, overlap=timedelta(hours=int(values["hours"])), by=by)
             return self.secret_page(request, "已更换签名密钥", secret, row)
         services.stop_endpoint(row, reason=values["reason"], by=by)
         return "已停用。"
@@ -268,7 +242,7 @@ class EndpointAdmin(_ActsAdmin):
             ("银行", row.bank.name),
             ("接收地址", row.url),
             ("状态", self.state_mark(row)),
-            ("现状", self.trouble(row)),
+            ("现状", self.reason(row)),
             ("待发送", self.pending(row)),
             ("未能送达", self.dead(row)),
             ("登记", f"{row.created_by}，{show.moment(row.created_at)}"),
@@ -277,12 +251,8 @@ class EndpointAdmin(_ActsAdmin):
         ]
 
     @admin.display(description="接收地址")
-    def address(self, row: Endpoint) -> str:
-        return row.url
-
-    @admin.display(description="银行")
-    def bank_name(self, row: Endpoint) -> str:
-        return row.bank.name
+    def name(self, row: Endpoint) -> SafeString:
+        return show.two_lines(row.url, row.bank.name)
 
     @admin.display(description="状态")
     def state_mark(self, row: Endpoint) -> SafeString:
@@ -300,7 +270,7 @@ class EndpointAdmin(_ActsAdmin):
         return show.link(url, mark)
 
     @admin.display(description="现状")
-    def trouble(self, row: Endpoint) -> SafeString | str:
+    def reason(self, row: Endpoint) -> SafeString | str:
         if row.state == Endpoint.State.STOPPED:
             return row.last_error or "—"
         if not row.failures:
@@ -314,6 +284,10 @@ def _count(state: str) -> Any:
     """How many messages of an endpoint are in a state, for annotation."""
     rows = Delivery.objects.filter(endpoint=OuterRef("pk"), state=state).order_by()
     return Coalesce(Subquery(rows.values("endpoint").annotate(n=Count("*")).values("n")), 0)
+
+
+def _named(row: Endpoint | Delivery) -> str:
+    return f"{row._meta.verbose_name} #{row.pk}"
 
 
 def _badge(row: Delivery) -> SafeString:
@@ -343,7 +317,7 @@ class DeliveryAdmin(_ActsAdmin):
 
     menu_order = 41
     menu_icon = "outgoing_mail"
-    list_display = ("number", "code", "event", "state_mark", "tried", "next_try", "problem", "where")
+    list_display = ("number", "code", "event", "state_mark", "tried", "next_try", "where", "reason")
     list_select_related = ("endpoint__bank", "change__product")
     list_filter = (("state", ChoicesDropdownFilter), EndpointFilter)
     list_before_template = "bank_loans/admin/counts.html"
@@ -407,7 +381,7 @@ class DeliveryAdmin(_ActsAdmin):
         return self.page(
             request,
             "bank_loans/admin/row.html",
-            f"通知 #{row.pk}",
+            _named(row),
             facts=self.facts(row),
             buttons=self.buttons(request, row),
             content=said.change_body(row.change).decode(),
@@ -455,7 +429,7 @@ class DeliveryAdmin(_ActsAdmin):
             endpoint=row.endpoint_id, code=row.code, pk__lt=row.pk, state__in=[State.PENDING, State.DEAD]
         )
         first = earlier.order_by("pk").first()
-        return [("等待前一件", show.link(show.change_url(first), f"通知 #{first.pk}"))] if first else []
+        return [("等待前一件", show.link(show.change_url(first), _named(first)))] if first else []
 
     @admin.display(description="编号")
     def number(self, row: Delivery) -> str:
@@ -479,9 +453,9 @@ class DeliveryAdmin(_ActsAdmin):
         return show.moment(row.due_at) if row.state == State.PENDING else "—"
 
     @admin.display(description="最近错误")
-    def problem(self, row: Delivery) -> str:
-        return row.last_error or "—"
+    def reason(self, row: Delivery) -> str:
+        return Truncator(row.last_error).chars(40) or "—"
 
     @admin.display(description="接收方")
     def where(self, row: Delivery) -> SafeString:
-        return show.two_lines(row.endpoint.bank.name, row.endpoint.url)
+        return show.two_lines(row.endpoint.bank.name, urlsplit(row.endpoint.url).netloc)

@@ -16,8 +16,8 @@ from tests.bank_loans.webhooks.receiver import Receiver
 def _here_and_soon(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Receivers on this machine are allowed, and nobody waits long for one."""
     settings.WEBHOOK_PRIVATE_NETWORKS = ["127.0.0.0/8"]
-    monkeypatch.setattr(posting, "WHOLE", 0.4)
-    monkeypatch.setattr(posting, "REST", 0.2)
+    monkeypatch.setattr(posting, "WHOLE", 1.0)
+    monkeypatch.setattr(posting, "REST", 0.3)
 
 
 @pytest.fixture

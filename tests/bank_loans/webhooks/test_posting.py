@@ -58,7 +58,7 @@ def test_redirects_are_not_followed(receiver: Receiver) -> None:
     [
         (Reply(manner="hang"), "没有答完"),
         (Reply(manner="drip"), "没有答完"),
-        (Reply(late=0.6), "没有答完"),
+        (Reply(late=1.5), "没有答完"),
         (Reply(manner="close"), "连接中断"),
         (Reply(manner="garbage"), "连接中断"),
     ],
@@ -68,7 +68,7 @@ def test_no_answer(reply: Reply, problem: str, receiver: Receiver) -> None:
     answer = answered(receiver, reply)
     assert (answer.is_good, answer.status) == (False, None)
     assert problem in answer.problem
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4
 
 
 def test_a_body_that_drips_takes_nothing_back(receiver: Receiver) -> None:
@@ -79,7 +79,7 @@ def test_a_body_that_drips_takes_nothing_back(receiver: Receiver) -> None:
     assert not answered(receiver, reply, read=True).is_good
     answer = answered(receiver, Reply(500, manner="drip body"))
     assert (answer.is_good, answer.status) == (False, 500)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 6
 
 
 def test_of_a_body_some_is_read(receiver: Receiver) -> None:
@@ -225,4 +225,4 @@ def test_a_handshake_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
         started = time.monotonic()
         answer = post(f"https://hooks.bank.example:{silent.getsockname()[1]}/")
     assert "没有" in answer.problem
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5

@@ -104,7 +104,7 @@ def test_a_secret_that_cannot_be_read(
         (Reply(manner="drip"), None),
         (Reply(manner="close"), None),
         (Reply(manner="garbage"), None),
-        (Reply(204, late=0.6), None),
+        (Reply(204, late=1.5), None),
     ],
 )
 def test_a_failure_is_followed_by_the_same_message(

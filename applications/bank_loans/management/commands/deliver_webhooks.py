@@ -33,6 +33,8 @@ class Command(BaseCommand):
                         running[endpoint] = pool.submit(_deliver, endpoint)
                 if not options["watch"]:
                     wait(running.values())
+                    if not running:
+                        self.stdout.write("没有到期的通知。")
                 self._tell(running)
                 if not options["watch"]:
                     return
