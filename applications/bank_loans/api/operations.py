@@ -14,7 +14,7 @@ from applications.bank_loans.streams import FORMATS
 TAG: Final = "bank"
 _SITE: Final = "https://credit.example.org/api/v1/bank/products/edai/"
 _CODE: Final = "P33060200672"
-_SOCIAL_CREDIT_CODE: Final = "91330602MA288UYN0J"
+_SOCIAL_CREDIT_CODE: Final = "91330602MA288UYN8Y"
 
 _PRODUCT: Final[dict[str, Any]] = {
     "key": "edai",
@@ -123,7 +123,7 @@ _BATCH: Final = {
 _RECORDS: Final = {
     "ndjson": '{"code":"P33060200672", …}\n{"end":{"product":"edai","position":1307,"ledger_seq":4096,"rows":1,'
     '"sha256":"…","created":1772413323,"keyid":"…","signature":"…"}}\n',
-    "csv": "code,social_credit_code,number, …\nP33060200672,91330602MA288UYN0J,17, …\n"
+    "csv": "code,social_credit_code,number, …\nP33060200672,91330602MA288UYN8Y,17, …\n"
     "#end,edai,1307,4096,1,…,1772413323,…,…\n",
 }
 

@@ -206,7 +206,7 @@ class Check(ProductView):
         faults = {code: code_fault(code) for code in asked.codes}
         found = reading.check(current, [code for code, fault in faults.items() if fault is None])
         self.note(rows=sum(map(len, found.values())), subject=product.key, purpose=asked.purpose)
-        told = {fault: both("detail", fault) for fault in faults.values() if fault is not None}
+        told = {fault: both("detail", fault) for fault in {*faults.values()} - {None} if fault}
         return self.answer(
             {
                 "product": product.key,
