@@ -1,5 +1,6 @@
 """manage.py demo, from an empty database; and what it refuses."""
 
+import json
 import stat
 from datetime import date
 from io import StringIO
@@ -12,6 +13,10 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from applications.bank_loans.models import Authorisation, LoanProduct, Standing
+from applications.bank_loans.outcomes import outcomes
+from applications.bank_loans.services import open_document
+from applications.roles import BANKING
 from ratings.demo import desk, is_demo
 from ratings.demo.load import STEPS, ForeignDatabase, ensure_city
 from ratings.management.commands.demo import USERS
@@ -92,6 +97,39 @@ def test_a_newcomer_finds_a_city_and_its_desk(told: list[str], settings: Setting
         assert users[username].scope.whole_city
     assert RatingRun.objects.count() == len(desk.PERIODS)
     the_desk_is_furnished()
+    applications_have_something_to_show(settings)
+
+
+def applications_have_something_to_show(settings: Settings) -> None:
+    """Loans of eight pharmacies, the bank's client, and somebody who works with banks; run twice."""
+    said = []
+    for _ in range(2):
+        out = StringIO()
+        call_command("demo_applications", stdout=out)
+        said.append(out.getvalue())
+    assert said[0] == said[1]
+    kept = settings.DATA_DIR / "demo_client.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    client = json.loads(kept.read_text())
+    assert client["client_id"] in said[0]
+    assert client["client_secret"] not in said[0]
+    banker = get_user_model().objects.get(username="banker")
+    assert banker.check_password((settings.DATA_DIR / "demo_password").read_text())
+    assert [row.name for row in banker.groups.all()] == [BANKING]
+    edai = LoanProduct.objects.get(key="yaodian-edai")
+    assert (edai.credit_line_fen, edai.loan_limit_fen) == (1_000_000_000, 300_000_000)
+    total = outcomes([edai.pk], date(2020, 1, 1), timezone.localdate()).total
+    assert (total.pharmacies, total.drawn) == (8, 851_900_000)
+    assert LoanProduct.objects.filter(is_sandbox=True).count() == 1
+    for product in LoanProduct.objects.all():
+        assert "演示" in product.name
+        assert "演示" in product.bank.name
+        assert Standing.objects.filter(product=product, reasons=[]).exists()
+    withdrawn = Authorisation.objects.exclude(withdrawn_on=None).get()
+    assert "演示" in withdrawn.document_name
+    assert open_document(withdrawn).read(5) == b"%PDF-"
+    connection.check_constraints()
+    call_command("verify_audit", stdout=StringIO())
 
 
 def the_desk_is_furnished() -> None:
@@ -117,6 +155,15 @@ def the_desk_is_furnished() -> None:
 @pytest.mark.django_db
 def test_production_gets_no_demo(settings: Settings) -> None:
     settings.PRODUCTION = True
-    with pytest.raises(CommandError, match="生产环境"):
-        call_command("demo", no_progress=True)
+    for command in ("demo", "demo_applications"):
+        with pytest.raises(CommandError, match="生产环境"):
+            call_command(command)
     assert not is_demo()
+
+
+@pytest.mark.django_db
+def test_applications_show_nothing_without_the_city() -> None:
+    with pytest.raises(CommandError, match="先运行"):
+        call_command("demo_applications")
+    assert not get_user_model().objects.exists()
+    assert not LoanProduct.objects.exists()
