@@ -116,7 +116,7 @@ def _locked(key: int, patience: int) -> LoanProduct:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience}s"])
-            product = LoanProduct.objects.select_for_update().get(pk=key)
+            product = LoanProduct.objects.select_for_update(no_key=True).get(pk=key)
             cursor.execute("SET LOCAL lock_timeout = DEFAULT")
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
