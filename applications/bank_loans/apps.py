@@ -10,8 +10,11 @@ class BankLoansConfig(AppConfig):
 
     def ready(self) -> None:
         from applications.bank_loans import tasks
+        from applications.bank_loans.api.asking import OPERATIONS, Purpose
+        from applications.clients.calls import entitle
         from ratings.published import announced, changed
 
+        entitle(OPERATIONS | {purpose.value: str(purpose.label) for purpose in Purpose})
         announced.connect(tasks.on_announced, dispatch_uid="bank_loans")
         changed.connect(tasks.on_change, dispatch_uid="bank_loans")
         post_migrate.connect(_grant, sender=self, dispatch_uid="bank_loans roles")

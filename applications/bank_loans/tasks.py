@@ -45,4 +45,4 @@ def on_announced(number: int, **_: Any) -> None:
 
 def on_change(codes: Collection[str] | None, **_: Any) -> None:
     """Receiver of ``published.changed``."""
-    reckon.delay(None if codes is None else sorted(codes))
+    reckon.delay(None if codes is None or len(codes) > eligibility.MANY else sorted(codes))

@@ -1,7 +1,7 @@
 """The record of calls."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from django.http import HttpRequest
@@ -10,6 +10,18 @@ from applications.clients.models import Call, Client
 from creditsys.addresses import client_address
 
 _log: Final = logging.getLogger(__name__)
+#: What operations and purposes are called on pages; applications add theirs.
+_TITLES: dict[str, str] = {"token": "申请令牌", "revoke": "撤销令牌"}
+
+
+def entitle(titles: Mapping[str, str]) -> None:
+    """Say in Chinese what an application's operations and purposes are called; once, when it is made ready."""
+    _TITLES.update(titles)
+
+
+def title_of(name: str) -> str:
+    """What an operation or a purpose is called: the name itself where nobody said."""
+    return _TITLES.get(name, name)
 
 
 def record_call(

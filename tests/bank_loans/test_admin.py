@@ -332,6 +332,14 @@ def test_standings_are_found_by_code_and_name(
     assert "明州大药房" not in text(banker.get(reverse(LISTS[3])))
 
 
+def test_lists_say_whose_they_are(product: LoanProduct, banker: Client) -> None:
+    other = building.product("another", bank=product.bank, name="另一种贷款")
+    for model in ("standing", "change"):
+        address = reverse(f"admin:bank_loans_{model}_changelist")
+        assert f"当前显示：{product.name}" in text(banker.get(address))
+        assert "当前显示：另一种贷款" in text(banker.get(address, {"product": other.pk}))
+
+
 def test_each_criterion_is_told(product: LoanProduct, shops: list[Pharmacy], banker: Client) -> None:
     standing = Standing.objects.get(product=product, code=shops[1].code)
     page = text(banker.get(reverse("admin:bank_loans_standing_change", args=(standing.pk,))))

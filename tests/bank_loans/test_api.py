@@ -325,6 +325,7 @@ class TestCheck:
         assert bank.send(padded)["results"][0]["outcome"] == "unknown"
         assert "1048576 bytes" in bank.send(padded + b" ", status=413)["detail_en"]
         assert bank.send(body, content_type="application/json; charset=utf-8")
+        assert "did not arrive whole" in bank.send(body, status=400, CONTENT_LENGTH="x")["detail_en"]
         for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
             bank.send(body, status=415, content_type=kind)
         bank.send(gzip.compress(body), status=415, headers={"content-encoding": "gzip"})

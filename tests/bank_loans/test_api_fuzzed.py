@@ -143,7 +143,8 @@ def test_the_feed(name: str, mode: Any, monkeypatch: pytest.MonkeyPatch, setting
     operation = described(document()).find_operation_by_id(name)
     path = {} if name == "bank_products" else {"path_parameters": {"product": "edai"}}
     seen = fuzz(operation, mode, program.headers, **path)
-    assert {200} <= seen <= {200, 400, 415} if mode.is_positive else 400 in seen
+    # A report of loans that is well-formed may still be of none that we know.
+    assert seen & {200, 422} and seen <= {200, 400, 415, 422} if mode.is_positive else 400 in seen
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))

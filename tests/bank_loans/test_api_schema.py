@@ -24,8 +24,8 @@ BOUND = {"Signature", "Signature-Input", "Content-Digest"}
 
 def test_every_answer_has_an_example_that_fits() -> None:
     found = list(contents(PRODUCTS))
-    # Seven operations with nine problems each, two more of the batch, and the formats of what is good.
-    assert len(found) == 7 * 9 + 2 + 7 + 1
+    # Seven operations with nine problems each, two more of the batch, and the formats of what is good; reports.
+    assert len(found) == 7 * 9 + 2 + 7 + 1 + 13
     for path, status, media_type, content in found:
         assert content["examples"], (path, status, media_type)
         for example in content["examples"].values():
@@ -44,11 +44,12 @@ def test_operations() -> None:
         ("{product}/changes/", "get"): "bank_changes",
         ("{product}/check/", "get"): "bank_check",
         ("{product}/check/", "post"): "bank_check_batch",
+        ("{product}/feedback/", "post"): "bank_feedback",
     }
     for (path, _method), operation in found.items():
         assert operation["summary"] and operation["description"]
         assert operation["tags"] == ["bank"]
-        scope = "bank:check" if "check" in path else "bank:read"
+        (scope,) = {f"bank:{name}" for name in ("check", "feedback") if name in path} or {"bank:read"}
         assert operation["security"] == [{"oauth2": [scope]}]
         for status, response in operation["responses"].items():
             headers = set(response["headers"])

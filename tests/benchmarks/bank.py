@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any, Final, cast
 
@@ -43,18 +44,20 @@ def _timed(act: Callable[[], Any]) -> tuple[float, Any]:
 
 def derive() -> dict[str, Any]:
     """All pharmacies derived; how many are eligible."""
-    today = timezone.localdate()
-    seconds, product = _timed(lambda: eligibility.bring_up_to_date(_product(), today, patience=60))
+    today, before = timezone.localdate(), _product()
+    idle = _memory(start=True)["VmRSS"]
+    seconds, product = _timed(lambda: eligibility.bring_up_to_date(before, today, patience=60))
+    above = _memory()["VmHWM"] - idle
     eligible = Standing.objects.filter(product=product, reasons=[]).count()
-    return {"seconds": seconds, "eligible": eligible, "position": product.position}
+    return {"seconds": seconds, "eligible": eligible, "position": product.position, "above": above}
 
 
 def derive_again() -> dict[str, Any]:
     """All pharmacies derived while nothing has changed, as every night."""
-    seconds, changes = _timed(
-        lambda: eligibility.reckon(_product(), timezone.localdate(), Change.Cause.REGISTER)
-    )
-    return {"seconds": seconds, "changes": changes}
+    product, today = _product(), timezone.localdate()
+    idle = _memory(start=True)["VmRSS"]
+    seconds, _ = _timed(lambda: eligibility.reckon(product, today, Change.Cause.REGISTER))
+    return {"seconds": seconds, "above": _memory()["VmHWM"] - idle}
 
 
 def single(rounds: int) -> dict[str, Any]:
@@ -97,12 +100,22 @@ def changes(rounds: int) -> dict[str, Any]:
 
 
 def stream(format: str) -> dict[str, Any]:
-    """The whole list, read to its end."""
+    """The whole list, read to its end; memory above what the process had with its connection open."""
     product, size = _product(), 0
+    idle = _memory(start=True)["VmRSS"]
     start = time.perf_counter()
     for block in streams.stream(product, format):
         size += len(block)
-    return {"seconds": time.perf_counter() - start, "bytes": size}
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "bytes": size, "above": _memory()["VmHWM"] - idle}
+
+
+def _memory(start: bool = False) -> dict[str, int]:
+    """Bytes of this process: now (VmRSS) and at most (VmHWM), since the last time with ``start``."""
+    if start:
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    return {line[0].rstrip(":"): int(line[1]) * 1024 for line in lines if line[0].startswith("Vm")}
 
 
 def statement(format: str) -> dict[str, Any]:
@@ -166,7 +179,7 @@ def _derived(table: Table, database: str, what: str, name: str) -> dict[str, Any
     job(database, f"tests.benchmarks.rating:{checkpoint.__name__}")
     done = job(database, f"{HERE}:{name}")
     told = f", {done['eligible']:,} eligible, position {done['position']:,}" if "eligible" in done else ""
-    table.add(what, done["seconds"], f"{megabytes(done['peak'] - done['idle'])} above idle{told}")
+    table.add(what, done["seconds"], f"{megabytes(done['above'])} above idle{told}")
     return done
 
 
@@ -182,18 +195,24 @@ def _streamed(table: Table, database: str, rows: int, rounds: int) -> None:
                 seconds = {"ours": done["seconds"], "http": fetch(format)}
                 if psql:
                     seconds["psql"] = _copied(psql, asked)
-                above = max(above, done["peak"] - done["idle"])
+                above = max(above, done["above"])
                 if number:  # the first is a warm-up
                     for who, value in seconds.items():
                         taken[who].append(value)
             middle = {who: median(values) for who, values in taken.items() if values}
             told = f"{rows / middle['ours']:,.0f} rows a second, {megabytes(above)} above idle"
             if psql:
-                told += f" / psql {rows / middle['psql']:,.0f} = {middle['psql'] / middle['ours']:.2f}"
+                told += f" / psql {rows / middle['psql']:,.0f} = {_ratio(taken, 'ours'):.2f}"
             table.add(f"stream, {format}", middle["ours"], told)
             told = f"{rows / middle['http']:,.0f} rows a second"
             if psql:
-                told += f" / psql = {middle['psql'] / middle['http']:.2f}"
+                told += f" / psql = {_ratio(taken, 'http'):.2f}"
             table.add(f"stream over HTTP, {format}", middle["http"], told)
     if not psql:
         table.add("psql is not on this machine: not compared", None)
+
+
+def _ratio(taken: dict[str, list[float]], who: str) -> float:
+    """How many times psql's rows a second: the median of all turns."""
+    turns = zip(taken["psql"], taken[who], strict=True)
+    return median(psql / ours for psql, ours in turns)

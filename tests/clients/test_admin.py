@@ -336,6 +336,13 @@ class TestCalls:
             assert text in shown
         assert "review" in page(root, f"{CALLS}_change", calls[0].pk)
 
+    def test_told_in_chinese(self, root: Browser, calls: list[Call]) -> None:
+        call(building.client(), operation="bank_check", purpose="pre_loan")
+        shown = page(root, f"{CALLS}_changelist")
+        for text in ("申请令牌", "按编码核查", "贷前审查"):
+            assert text in shown
+        assert "pre_loan" not in shown
+
     def test_in_a_constant_number_of_queries(self, root: Browser, calls: list[Call]) -> None:
         with CaptureQueriesContext(connection) as few:
             page(root, f"{CALLS}_changelist")
@@ -353,7 +360,7 @@ class TestCalls:
         address = f"{reverse(f'{CALLS}_export')}?outcome=refused"
         answer = root.post(address, {"format": "1", "resource": ""})
         rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-        assert [(row["操作"], row["状态码"], row["给完"]) for row in rows] == [("token", "401", "是")]
+        assert [(row["操作"], row["状态码"], row["给完"]) for row in rows] == [("申请令牌", "401", "是")]
         event = AuditEvent.objects.latest("id")
         assert (event.action, event.subject, event.detail["rows"]) == ("导出", "clients.call", 1)
 

@@ -80,7 +80,7 @@ _regrading = some.tuples(
 
 
 class TestHistories:
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         acts=some.lists(
             some.tuples(some.integers(0, 30), some.one_of(_publication, _regrading)), min_size=1, max_size=8

@@ -73,7 +73,9 @@ def criteria(product: LoanProduct, told: Explanation, today: date) -> list[Crite
         ),
         _one(
             "连续达标期数",
-            f"最近 {product.minimum_periods} 期连续达到 {product.minimum_grade} 级或更好",
+            f"最近 {product.minimum_periods} 期连续达到 {product.minimum_grade} 级或更好"
+            if product.minimum_periods > 1
+            else "不另作要求",
             f"{facts['periods']} 期",
             told,
             Reason.TOO_FEW_PERIODS,

@@ -36,6 +36,13 @@ class ProductFilter(DropdownFilter):
         return queryset.filter(product=int(value)) if value in self.products else queryset.none()
 
 
+def shown_product(request: HttpRequest) -> str:
+    """Whose list :class:`OneProductFilter` shows; "" = there is no such product."""
+    products = _products()
+    asked = request.GET.get(ProductFilter.parameter_name)
+    return products.get(asked, "") if asked else next(iter(products.values()), "")
+
+
 class OneProductFilter(ProductFilter):
     """By product, unless asked otherwise the oldest: these lists are kept in the order of each product."""
 

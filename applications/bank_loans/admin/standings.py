@@ -14,7 +14,12 @@ from unfold.decorators import display
 from applications.bank_loans import eligibility, sandbox
 from applications.bank_loans.admin import words
 from applications.bank_loans.admin.criteria import criteria
-from applications.bank_loans.admin.filters import EligibleFilter, OneProductFilter, ReasonFilter
+from applications.bank_loans.admin.filters import (
+    EligibleFilter,
+    OneProductFilter,
+    ReasonFilter,
+    shown_product,
+)
 from applications.bank_loans.models import Authorisation, Change, Standing
 from ratings.admin import show
 from ratings.admin.base import CityAdmin
@@ -63,8 +68,21 @@ class NamedAdmin(CityAdmin):
         return show.two_lines(row.shop_name or row.code, row.code if row.shop_name else "登记中没有")
 
 
+class OneProductAdmin(NamedAdmin):
+    """Of rows that are read product by product: the list says whose it shows."""
+
+    list_before_template = "bank_loans/admin/shown_product.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list says whose it is."""
+        shown = {"shown_product": shown_product(request)}
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
+
+
 @admin.register(Standing)
-class StandingAdmin(NamedAdmin):
+class StandingAdmin(OneProductAdmin):
     """Who may see: the view permission, for the whole city."""
 
     menu_order, menu_icon = 30, "rule"
@@ -154,7 +172,7 @@ class StandingAdmin(NamedAdmin):
 
 
 @admin.register(Change)
-class ChangeAdmin(NamedAdmin):
+class ChangeAdmin(OneProductAdmin):
     """Who may see: the view permission, for the whole city. Written by the system alone."""
 
     menu_order, menu_icon = 40, "swap_vert"

@@ -36,6 +36,17 @@ class Purpose(TextChoices):
     LIST_SYNC = "list_sync", "名单同步"
 
 
+#: What the operations of the feed are called in the record of calls.
+OPERATIONS: Final = {
+    "bank_products": "贷款产品列表",
+    "bank_product": "贷款产品",
+    "bank_pharmacies": "分页读取名单",
+    "bank_changes": "读取名单变动",
+    "bank_stream": "下载整份名单",
+    "bank_check": "按编码核查",
+    "bank_check_batch": "批量核查",
+    "bank_feedback": "报送贷款情况",
+}
 #: Those that a check must name.
 PURPOSES: Final = (str(Purpose.PRE_LOAN), str(Purpose.POST_LOAN))
 

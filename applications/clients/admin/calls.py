@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
+from applications.clients.calls import title_of
 from applications.clients.models import Call
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
@@ -26,7 +27,7 @@ class OperationFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         recent = Call.objects.order_by("-at", "-id").values_list("operation", flat=True)[:_RECENT]
-        return [(name, name) for name in sorted(set(recent))]
+        return [(name, title_of(name)) for name in sorted(set(recent))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(operation=self.value()) if self.value() else queryset
@@ -56,7 +57,7 @@ class CallAdmin(ExportAdmin, ReadOnlyAdmin):
     """Who may see and export: the view permission, for the whole city."""
 
     menu_order, menu_icon = 30, "receipt_long"
-    list_display = ("when", "client_shown", "operation", "about", "outcome", "rows_given")
+    list_display = ("when", "client_shown", "operation_shown", "about", "outcome", "rows_given")
     list_select_related = ("client__organisation",)
     list_filter = (
         ("client", RelatedDropdownFilter),
@@ -68,16 +69,18 @@ class CallAdmin(ExportAdmin, ReadOnlyAdmin):
     # as its indexes are
     ordering = ("-at", "-id")
     sortable_by = ()
-    fields = ("moment", "client_shown", "operation", "subject", "purpose", "outcome", "rows_given", "address")
-    readonly_fields = ("moment", "client_shown", "outcome", "rows_given")
+    fields = (
+        "moment", "client_shown", "operation_shown", "subject", "purpose_shown", "outcome", "rows_given", "address",
+    )  # fmt: skip
+    readonly_fields = ("moment", "client_shown", "operation_shown", "purpose_shown", "outcome", "rows_given")
     export_columns = (
         ("时间", lambda row: row.at),
         ("机构", lambda row: row.client.organisation.name),
         ("客户端", lambda row: row.client.name),
         ("客户端标识", lambda row: row.client.client_id),
-        ("操作", lambda row: row.operation),
+        ("操作", lambda row: title_of(row.operation)),
         ("对象", lambda row: row.subject),
-        ("用途", lambda row: row.purpose),
+        ("用途", lambda row: title_of(row.purpose)),
         ("状态码", lambda row: row.status),
         ("给出行数", lambda row: row.rows),
         ("给完", lambda row: row.complete),
@@ -92,9 +95,17 @@ class CallAdmin(ExportAdmin, ReadOnlyAdmin):
     def when(self, row: Call) -> SafeString:
         return show.two_lines(show.moment(row.at), row.address or "")
 
+    @display(description="操作")
+    def operation_shown(self, row: Call) -> str:
+        return title_of(row.operation)
+
+    @display(description="用途")
+    def purpose_shown(self, row: Call) -> str:
+        return title_of(row.purpose) or "—"
+
     @display(description="对象、用途")
     def about(self, row: Call) -> SafeString:
-        return show.two_lines(row.subject or "—", row.purpose)
+        return show.two_lines(row.subject or "—", title_of(row.purpose))
 
     @display(description="客户端")
     def client_shown(self, row: Call) -> SafeString:

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
@@ -14,6 +15,7 @@ from unfold.decorators import action, display
 from applications.clients import services
 from applications.clients.admin import cells
 from applications.clients.admin.forms import ClientForm, SecretForm
+from applications.clients.calls import title_of
 from applications.clients.models import Call, Client, ClientSecret
 from ratings.admin import show
 from ratings.admin.base import ScopedAdmin, same_row
@@ -86,7 +88,13 @@ class ClientAdmin(ScopedAdmin):
         if not calls.has_view_permission(request):
             return []
         rows = [
-            (show.moment(call.at), call.operation, call.subject or "—", call.status, show.number(call.rows))
+            (
+                show.moment(call.at),
+                title_of(call.operation),
+                call.subject or "—",
+                call.status,
+                show.number(call.rows),
+            )
             for call in calls.get_queryset(request).filter(client=obj)[:_SHOWN_CALLS]
         ]
         more = show.list_url(Call, client__id__exact=obj.pk)
@@ -149,7 +157,7 @@ class ClientAdmin(ScopedAdmin):
 
     @display(description="客户端标识（client_id）")
     def identifier(self, row: Client) -> str:
-        return str(row.client_id)
+        return format_html('<span class="break-all">{}</span>', row.client_id)
 
     @display(description="状态")
     def in_use(self, row: Client) -> SafeString:
