@@ -127,7 +127,7 @@ feedback: Final = extend_schema(
         ),
         OpenApiParameter(
             "Idempotency-Key",
-            {"type": "string", "minLength": 1, "maxLength": 102},
+            {"type": "string", "pattern": r'^("[ !#-\[\]-~]{1,100}"|[0-9A-Za-z._:-]{1,100})$'},
             OpenApiParameter.HEADER,
             required=True,
             description="每次报送一个新的，如 UUID，用引号括起；重发用原来的。A new one for each report, such as a UUID,"
