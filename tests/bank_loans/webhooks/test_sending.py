@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from applications.bank_loans.models import Delivery, Endpoint, LoanProduct
-from applications.bank_loans.webhooks import sending
+from applications.bank_loans.webhooks import sending, services
 from applications.bank_loans.webhooks.sending import WAITS
 from creditsys.sealing import seal
 from ratings.models import AuditEvent
+from ratings.services.audit import SYSTEM
 from tests.bank_loans import building
 from tests.bank_loans.webhooks.building import (
     OTHER_SHOP,
@@ -415,7 +416,7 @@ class Broken(Exception):
 def test_whatever_fails_all_arrives_in_order(
     data: st.DataObject, product: LoanProduct, receiver: Receiver
 ) -> None:
-    """Random failures, kills between sending and marking, and new changes meanwhile."""
+    """Random failures, kills between sending and marking, dead letters, and new changes meanwhile."""
     clock, accepted = Clock(), list[int]()
     receiver.got.clear()
     codes = data.draw(st.lists(st.sampled_from(shops(4)), min_size=1, max_size=10))
@@ -443,14 +444,17 @@ def test_whatever_fails_all_arrives_in_order(
         usual(*args)
 
     def finish(to: Endpoint) -> None:
-        """Send until nothing waits; killed, a sender is followed by another."""
+        """Send until all has arrived; killed, a sender is followed by another, and what is dead is sent again."""
         while True:
             try:
                 send_until_quiet(to, clock)
             except Killed:
                 clock.forward(seconds=121)
-            else:
+                continue
+            dead = Delivery.objects.filter(state="DEAD").values_list("pk", flat=True)
+            if not dead:
                 return
+            services.resend(list(dead), by=SYSTEM)
 
     receiver.answer = answer
     sending._succeeded = mark
