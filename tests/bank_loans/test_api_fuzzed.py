@@ -153,4 +153,6 @@ def test_the_token_endpoint(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client = clients.client()
     headers = clients.basic(client.client_id, clients.secret(client))
     operation = described(TOKEN)[clients.TOKEN]["POST"]
-    assert fuzz(operation, mode, headers) == ({200, 400} if mode.is_positive else {400})
+    seen = fuzz(operation, mode, headers)
+    # 401: a client id in the body beside another in the header
+    assert {200, 400} <= seen <= {200, 400, 401} if mode.is_positive else {400} <= seen <= {400, 401}
