@@ -249,7 +249,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 
 CELERY_BEAT_SCHEDULE["bring the lists of loan products up to date"] = {
     "task": "bank_loans.reckon",
-    "schedule": crontab(hour=0, minute=5),
+    "schedule": crontab(minute=5),
 }
 CELERY_BEAT_SCHEDULE["send what is due to banks"] = {
     "task": "bank_loans.deliver",

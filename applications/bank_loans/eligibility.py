@@ -67,7 +67,7 @@ def _last_seq(product: LoanProduct) -> int:
 def _reckon(
     product: LoanProduct, today: date, cause: Change.Cause, codes: Collection[str] | None, patience: int
 ) -> tuple[LoanProduct, int]:
-    product = _locked(product.pk, patience)
+    product = locked(product.pk, patience)
     # A list never goes back behind a day or a row that it was derived for.
     today = max(today, product.reckoned_on or today)
     until = max(_last_seq(product), product.ledger_seq)
@@ -111,8 +111,8 @@ def _terms(product: LoanProduct, today: date) -> dict[str, Any]:
     }
 
 
-def _locked(key: int, patience: int) -> LoanProduct:
-    """The product as it stands, once nobody else is at it."""
+def locked(key: int, patience: int = 5) -> LoanProduct:
+    """The product as it stands, once nobody else is at it. Raises Busy after ``patience`` seconds."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience}s"])

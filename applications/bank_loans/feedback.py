@@ -72,7 +72,11 @@ def take_in(
     Raises KeyReused for a key that has served for something else, and BadFeedback with everything that is wrong
     in a report; nothing is written then.
     """
-    digest = sha256(orjson.dumps([product.key, content], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        canonical = orjson.dumps([product.key, content], option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # nested deeper than it goes
+        raise BadFeedback([("events", _("内容嵌套太深。"))]) from None
+    digest = sha256(canonical).hexdigest()
     # One report of a bank at a time: each is held against all that was reported before.
     Organisation.objects.select_for_update(no_key=True).get(pk=product.bank_id)
     known = FeedbackBatch.objects.filter(client=client, idempotency_key=idempotency_key).first()
@@ -144,7 +148,7 @@ _LOANS: Final = f"""
            coalesce(sum(amount_fen) FILTER (WHERE kind = 'drawn'), 0)::bigint,
            coalesce(sum(amount_fen) FILTER (WHERE kind = 'repaid'), 0)::bigint,
            coalesce(array_agg(amount_fen) FILTER (WHERE kind = 'overdue' AND amount_fen > 0), '{{}}'),
-           count(*) FILTER (WHERE kind <> 'granted')
+           count(*) FILTER (WHERE kind <> 'granted' AND amount_fen > 0)
     FROM {_EVENTS} e
     WHERE product_id = %(product)s AND loan_no = ANY(%(loans)s) AND kind <> 'reversed' AND NOT EXISTS (
         SELECT 1 FROM {_EVENTS} r
@@ -228,7 +232,8 @@ def _move(loan: Loan, line: Line) -> tuple[str, Text] | None:
         if amount > loan.drawn:
             return "amount_fen", format_lazy(_("逾期余额超过用信合计 {drawn} 分。"), drawn=loan.drawn)
         loan.overdue += [amount] if amount else []
-    loan.others += 1
+    # A balance of nothing stands in nobody's way: it cannot be reversed.
+    loan.others += bool(amount)
     return None
 
 

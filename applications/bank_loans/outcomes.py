@@ -113,26 +113,35 @@ _GROUPS: Final = f"""
            count(DISTINCT l.code) FILTER (WHERE l.drawn > 0), coalesce(sum(l.loans), 0)::bigint,
            coalesce(sum(l.granted), 0)::bigint, coalesce(sum(l.drawn), 0)::bigint,
            coalesce(sum(l.repaid), 0)::bigint, coalesce(sum(l.outstanding), 0)::bigint,
-           count(*) FILTER (WHERE l.outstanding > 0), coalesce(sum(b.amount_fen), 0)::bigint,
-           count(*) FILTER (WHERE b.amount_fen > 0)
+           count(*) FILTER (WHERE l.outstanding > 0), coalesce(sum(least(coalesce(b.amount_fen, 0), l.outstanding)), 0)::bigint,
+           count(*) FILTER (WHERE least(coalesce(b.amount_fen, 0), l.outstanding) > 0)
     FROM loans l LEFT JOIN balances b USING (product_id, loan_no)
     GROUP BY GROUPING SETS ((), (l.grade, l.position), (l.district))
     ORDER BY l.position < 0, l.position, l.grade, l.district
 """
-#: An overdue balance replaces the one before it: summed up are the differences.
+#: Of each loan an overdue balance replaces the one before it, and is never more than is outstanding; summed up
+#: are the differences.
 _QUARTERS: Final = f"""
-    WITH {_LIVE}, steps AS (
-        SELECT kind, "on",
-               amount_fen - CASE WHEN kind = 'overdue' THEN lag(amount_fen, 1, 0::bigint) OVER (
-                   PARTITION BY product_id, loan_no, kind ORDER BY "on", id) ELSE 0 END AS step
-        FROM live
+    WITH {_LIVE}, of_loans AS (
+        SELECT product_id, loan_no, date_trunc('quarter', "on")::date AS first,
+               coalesce(sum(amount_fen) FILTER (WHERE kind = 'granted' AND "on" >= %(start)s), 0) AS granted,
+               coalesce(sum(amount_fen) FILTER (WHERE kind = 'drawn' AND "on" >= %(start)s), 0) AS drawn,
+               coalesce(sum(amount_fen) FILTER (WHERE kind = 'repaid' AND "on" >= %(start)s), 0) AS repaid,
+               sum(CASE kind WHEN 'drawn' THEN amount_fen WHEN 'repaid' THEN -amount_fen ELSE 0 END) AS net,
+               (array_agg(amount_fen ORDER BY "on" DESC, id DESC) FILTER (WHERE kind = 'overdue'))[1] AS told
+        FROM live GROUP BY 1, 2, 3
+    ), running AS (
+        SELECT *, sum(net) OVER one AS outstanding, count(told) OVER one AS telling
+        FROM of_loans WINDOW one AS (PARTITION BY product_id, loan_no ORDER BY first)
+    ), balances AS (
+        SELECT *, least(coalesce(max(told) OVER (PARTITION BY product_id, loan_no, telling), 0), outstanding) AS balance
+        FROM running
+    ), steps AS (
+        SELECT *, balance - lag(balance, 1, 0::numeric) OVER (PARTITION BY product_id, loan_no ORDER BY first) AS overdue
+        FROM balances
     ), quarters AS (
-        SELECT date_trunc('quarter', "on")::date AS first,
-               coalesce(sum(step) FILTER (WHERE kind = 'granted' AND "on" >= %(start)s), 0) AS granted,
-               coalesce(sum(step) FILTER (WHERE kind = 'drawn' AND "on" >= %(start)s), 0) AS drawn,
-               coalesce(sum(step) FILTER (WHERE kind = 'repaid' AND "on" >= %(start)s), 0) AS repaid,
-               coalesce(sum(CASE kind WHEN 'drawn' THEN step WHEN 'repaid' THEN -step ELSE 0 END), 0) AS net,
-               coalesce(sum(step) FILTER (WHERE kind = 'overdue'), 0) AS overdue
+        SELECT first, sum(granted) AS granted, sum(drawn) AS drawn, sum(repaid) AS repaid,
+               sum(net) AS net, sum(overdue) AS overdue
         FROM steps GROUP BY 1
     )
     SELECT first, granted::bigint, drawn::bigint, repaid::bigint,

@@ -95,24 +95,39 @@ _CHECK: Final = f"""
     JOIN {_STANDING} s ON s.product_id = %(product)s AND s.{{by}} = asked.code
     WHERE asked.code <> ''
 """
+#: What one check gives at the most: a code of an enterprise names all its pharmacies.
+MOST_CHECKED: Final = 20_000
+
+
+class TooMany(Exception):
+    """The codes asked for name more than MOST_CHECKED pharmacies."""
 
 
 def check(product: LoanProduct, codes: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """For each designated or social credit code: the pharmacies that it names, none = unknown. Constant queries.
 
     Rows: ``code``, ``social_credit_code``, ``eligible``, ``reasons``, and ``pharmacy`` as above. Of a pharmacy
-    that has not authorised it, and while the product is closed, the other code than the one asked for is "".
+    that has not authorised it, and while the product is closed, the other code than the one asked for is "". Raises TooMany.
     """
     found: dict[str, list[dict[str, Any]]] = {code: [] for code in codes}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{_CHECK.format(by='code')} UNION ALL {_CHECK.format(by='social_credit_code')} ORDER BY 4",
+            f"{_CHECK.format(by='code')} UNION ALL {_CHECK.format(by='social_credit_code')}"
+            f" ORDER BY 4 LIMIT {MOST_CHECKED + 1}",
             {"codes": list(found), "product": product.pk},
         )
-        for asked, row in _checked(cursor.fetchall()):
-            if row not in found[asked][-1:]:
-                found[asked].append(row)
-    return found
+        rows = cursor.fetchall()
+        if len(rows) > MOST_CHECKED:
+            raise TooMany
+        for asked, row in _checked(rows):
+            found[asked].append(row)
+    return {code: _merged(rows) for code, rows in found.items()}
+
+
+def _merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each row once; those of which nothing is told come last, so that neither their number nor their place does."""
+    kept = [row for row in rows if row["code"]]
+    return kept + [row for row in rows if not row["code"]][:1]
 
 
 def _checked(rows: list[tuple[Any, ...]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -89,7 +89,7 @@ def change_product(
     """
     if product.is_sandbox:
         raise Refused(_SANDBOX)
-    product = LoanProduct.objects.select_for_update().get(pk=product.pk)
+    product = _locked(product)
     before = _told(product)
     for name, value in terms.items():
         if name not in TERMS:
@@ -234,7 +234,14 @@ def _open(product: LoanProduct) -> LoanProduct:
     """The product, locked, so that no other authorisation comes in between."""
     if product.is_sandbox:
         raise Refused(_SANDBOX)
-    return LoanProduct.objects.select_for_update().get(pk=product.pk)
+    return _locked(product)
+
+
+def _locked(product: LoanProduct) -> LoanProduct:
+    try:
+        return eligibility.locked(product.pk)
+    except eligibility.Busy:
+        raise Refused(_BUSY) from None
 
 
 def _paper(upload: documents.Upload) -> documents.Document:

@@ -63,6 +63,9 @@ class ClientView(ApiView):
         self._in_stream = True
         if self.request.method == "HEAD":
             stream.finish()
+        else:
+            # So that one whose server is killed half-way is on record too.
+            self._record(200, rows=0, operation=f"{self.operation}_begun")
         disposition = f'attachment; filename="{file_name}"'
         return StreamingHttpResponse(
             stream,
@@ -104,13 +107,13 @@ class ClientView(ApiView):
     def _record_stream(self, rows: int, complete: bool) -> None:
         self._record(200, rows=rows, complete=complete)
 
-    def _record(self, status: int, *, rows: int, complete: bool = True) -> None:
+    def _record(self, status: int, *, rows: int, complete: bool = True, operation: str = "") -> None:
         if self._known is not None:
             texts = {name: self._noted.get(name, "") for name in ("subject", "purpose")}
             record_call(
                 self.request._request,
                 self._known,
-                self.operation,
+                operation or self.operation,
                 status,
                 rows=rows,
                 complete=complete,

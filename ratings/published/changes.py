@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import Signal, receiver
 
-from ratings.models import District, Objection, Pharmacy, ServiceStatus
+from ratings.models import District, Enterprise, Objection, Pharmacy, ServiceStatus
 
 #: Sent once for each publication, after it is committed, with ``number``. What a receiver raises is
 #: logged and changes nothing; one that missed a signal finds the rows by :func:`changes_since`.
@@ -28,6 +28,11 @@ def tell(codes: Iterable[str] | None) -> None:
 @receiver(post_save, sender=Pharmacy)
 def _registered(instance: Pharmacy, **_: Any) -> None:
     tell([instance.code])
+
+
+@receiver(post_save, sender=Enterprise)
+def _enterprise_corrected(instance: Enterprise, **_: Any) -> None:
+    tell(instance.pharmacies.values_list("code", flat=True))
 
 
 @receiver(post_save, sender=District)

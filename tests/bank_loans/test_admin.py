@@ -379,7 +379,7 @@ def test_outcomes_are_shown_and_taken_along(
     for said in ("2 家", "3,000,000 元（300 万元）", "优秀", "不足 30 笔，仅供参考", "越城区"):
         assert said in shown, said
     assert '<svg class="cs-chart" role="img" aria-label="' in page.content.decode()
-    assert "止日须不早于起日" in text(
+    assert "截止日期不得早于起始日期" in text(
         banker.get(reverse(OUTCOMES), {"start": "2026-02-02", "until": "2026-02-01"})
     )
     before = {"start": "2020-01-01", "until": "2020-12-31", "product": product.pk}

@@ -368,7 +368,7 @@ class TestRefused:
         assert bank.get("pharmacies/stream/", {"accept": "application/json"}).status_code == 406
 
     def test_a_busy_list(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def busy(*_: Any) -> LoanProduct:
+        def busy(*_: Any, **__: Any) -> LoanProduct:
             raise Busy
 
         product()
@@ -401,7 +401,9 @@ class TestRecord:
             ("bank_products", "", "", 0, 200),
             ("bank_product", "edai", "", 0, 200),
             ("bank_pharmacies", "edai", "list_sync", 1, 200),
+            ("bank_stream_begun", "edai", "list_sync", 0, 200),
             ("bank_stream", "edai", "list_sync", 2, 200),
+            ("bank_stream_begun", "edai", "list_sync", 0, 200),
             ("bank_stream", "edai", "list_sync", 2, 200),
             ("bank_changes", "edai", "list_sync", 2, 200),
             ("bank_check", "edai", "pre_loan", 1, 200),

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connections
@@ -14,6 +15,7 @@ from applications.bank_loans.eligibility import bring_up_to_date, reckon
 from applications.bank_loans.models import Change, LoanProduct, Standing
 from ratings.models import Pharmacy
 from ratings.published import announced, changed
+from tests import factories
 from tests.bank_loans import truth
 from tests.bank_loans.building import A, B, C, authorise, product, publish, regrade, shop
 from tests.bank_loans.consumer import Consumer, whole
@@ -205,3 +207,31 @@ def test_a_busy_list_does_not_keep_the_others_waiting(
     assert tasks.reckon() == 1
     assert len(whole(free)) == 1
     assert "edai is busy" in caplog.text
+
+
+@pytest.mark.parametrize("fault", [eligibility.Busy, ValueError("broken")])
+def test_what_failed_is_tried_again_where_there_is_a_broker(
+    fault: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    product()
+    monkeypatch.setattr(eligibility, "reckon", mock.Mock(side_effect=fault))
+    again = mock.Mock()
+    monkeypatch.setattr(tasks.reckon, "apply_async", again)
+    assert tasks.reckon(["P33060200001"]) == 0
+    assert not again.called
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    assert tasks.reckon(["P33060200001"]) == 0
+    again.assert_called_once_with((["P33060200001"], False), countdown=60)
+
+
+def test_a_corrected_social_credit_code_is_told() -> None:
+    chain = factories.enterprise()
+    one = factories.pharmacy(enterprise=chain)
+    told = mock.Mock()
+    changed.connect(told, weak=False)
+    try:
+        chain.uscc = factories.uscc()
+        chain.save()
+    finally:
+        changed.disconnect(told)
+    assert told.call_args.kwargs["codes"] == {one.code}

@@ -261,6 +261,23 @@ def test_a_reversal_takes_back_one_event(bank: Bank) -> None:
     assert bank.is_refused(reversal("11", "10", 1)) == ["events.0.reverses"]
 
 
+def test_a_balance_of_nothing_does_not_keep_a_grant(bank: Bank) -> None:
+    bank.reports(event("1", "granted", 100), event("2", "drawn", 100), event("3", "overdue", 80))
+    bank.reports(event("4", "overdue", 0))
+    assert bank.is_refused(reversal("5", "1", 100)) == ["events.0.reverses"]
+    bank.reports(reversal("6", "3", 80), reversal("7", "2", 100), reversal("8", "1", 100))
+    bank.reports(event("9", "granted", 70))
+
+
+def test_what_is_nested_too_deep_is_told(bank: Bank) -> None:
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    with pytest.raises(BadFeedback) as bad:
+        take_in(bank.client, bank.product, "deep", {"rows": 1, "total_fen": 1, "events": deep}, TODAY)
+    assert [path for path, _ in bad.value.faults] == ["events"]
+
+
 def test_a_repayment_that_was_drawn_again_is_not_reversed(bank: Bank) -> None:
     bank.reports(
         event("1", "granted", 10), event("2", "drawn", 10), event("3", "repaid", 4), event("4", "drawn", 4)

@@ -99,6 +99,23 @@ def test_other_products_count_for_nothing(told: LoanProduct) -> None:
     assert span([told.pk, other.pk], TODAY) == (date(2025, 12, 31), TODAY)
 
 
+def test_no_more_is_overdue_than_is_outstanding(bank: Bank) -> None:
+    (shop,), _ = building.city(A)
+    loan = {"loan_no": "L1", "code": shop.code}
+    bank.reports(
+        event("g", "granted", 100, **loan, **day("2026-02-10")),
+        event("d", "drawn", 100, **loan, **day("2026-02-10")),
+        event("o", "overdue", 80, **loan, **day("2026-03-31")),
+        event("p", "repaid", 70, **loan, **day("2026-04-02")),
+        event("q", "repaid", 30, **loan, **day("2026-07-01")),
+        today=date(2026, 12, 1),
+    )
+    found = outcomes([bank.product.pk], date(2026, 1, 1), date(2026, 9, 30))
+    assert [one.overdue for one in found.quarters] == [80, 30, 0]
+    assert (found.total.overdue, found.total.overdue_loans) == (0, 0)
+    assert outcomes([bank.product.pk], date(2026, 1, 1), date(2026, 6, 30)).total.overdue_rate == 1
+
+
 @pytest.mark.parametrize(("open_loans", "few"), [(FEW - 1, True), (FEW, False)])
 def test_small_numbers_say_so(open_loans: int, few: bool) -> None:
     assert Figures(open_loans=open_loans, outstanding=1).few is few
@@ -169,7 +186,7 @@ def test_figures_equal_a_plain_reckoning(
         if on >= start:
             sums[one["kind"]] += one["amount_fen"]
             served |= {one["code"]} if one["kind"] == "drawn" else set()
-    overdue = [max(rows)[2] for rows in balances.values()]
+    overdue = [min(max(rows)[2], net[which]) for which, rows in balances.items()]
     total = found.total
     assert (total.drawn, total.repaid) == (sums["drawn"], sums["repaid"])
     assert total.outstanding == sum(net.values()) == found.quarters[-1].outstanding

@@ -107,6 +107,19 @@ class TestCheck:
         }
         assert list(found) == [bad.code, enterprise.uscc, good.code, "P33060299999", ""]
 
+    def test_of_large_enterprises_no_more_than_is_borne(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        chain = factories.enterprise()
+        shops, _ = city(A, A)
+        for one in shops:
+            one.enterprise = chain
+            one.save()
+        listed = bring_up_to_date(product(), TODAY)
+        monkeypatch.setattr(reading, "MOST_CHECKED", 2)
+        assert len(reading.check(listed, [chain.uscc])[chain.uscc]) == 2
+        monkeypatch.setattr(reading, "MOST_CHECKED", 1)
+        with pytest.raises(reading.TooMany):
+            reading.check(listed, [chain.uscc])
+
     def test_of_one_that_has_not_authorised_it_nothing_more_than_was_asked(self) -> None:
         enterprise = factories.enterprise()
         good, *others = (shop(enterprise=enterprise) for _ in range(3))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -146,6 +146,13 @@ class TestRights:
 
 
 class TestOrganisations:
+    def test_only_for_the_whole_city(self, root: Browser) -> None:
+        given = {"key": "elsewhere", "name": "别处银行", "kind": "BANK"}
+        rights = ("view_organisation", "add_organisation")
+        address = reverse("admin:clients_organisation_add")
+        assert staff(*rights, whole_city=False).post(address, given).status_code == 403
+        assert root.post(address, given).status_code == 302
+
     def test_registered_and_renamed(self, root: Browser) -> None:
         given = {"key": "market", "name": "市场监管局", "kind": "DEPARTMENT"}
         root.post(reverse("admin:clients_organisation_add"), given)
@@ -241,9 +248,14 @@ class TestSecrets:
         assert plain not in later and plain[-4:] in later
         assert building.ask_token(client, plain).status_code == 200
 
-    @pytest.mark.parametrize("days", [-1, 731])
-    def test_refused(self, root: Browser, client: Client, days: int) -> None:
-        day = timezone.localdate() + timedelta(days=days)
+    @pytest.mark.parametrize("days", [731, None])
+    def test_too_far_off(self, root: Browser, client: Client, days: int | None) -> None:
+        day = timezone.localdate() + timedelta(days=days) if days else date.max
+        answer = root.post(reverse(f"{CLIENT}_issue", args=(client.pk,)), {"expires": day.isoformat()})
+        assert "密钥最长两年" in answer.content.decode() and not client.secrets.exists()
+
+    def test_refused(self, root: Browser, client: Client) -> None:
+        day = timezone.localdate() - timedelta(days=1)
         answer = root.post(
             reverse(f"{CLIENT}_issue", args=(client.pk,)), {"expires": day.isoformat()}, follow=True
         )

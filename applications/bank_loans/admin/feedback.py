@@ -55,8 +55,11 @@ class SpanForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         start, until = cleaned.get("start"), cleaned.get("until")
-        if start and until and not (date(2000, 1, 1) <= start <= until <= date(2100, 1, 1)):
-            self.add_error("until", "止日须不早于起日。")
+        if start and until and start > until:
+            self.add_error("until", "截止日期不得早于起始日期。")
+        for name, value in (("start", start), ("until", until)):
+            if value and not date(2000, 1, 1) <= value <= date(2100, 1, 1):
+                self.add_error(name, "日期须在 2000 年至 2100 年之间。")
         return cleaned
 
 

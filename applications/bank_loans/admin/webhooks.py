@@ -44,7 +44,7 @@ class EndpointForm(forms.Form):
     url = asking.line(
         "接收地址",
         most=500,
-        help_text="以 https:// 开头；主机名须解析到公网地址。登记以后不能改，要换地址的请另行登记。",
+        help_text="以 https:// 开头；主机名须解析到公网地址（验证时检查）。登记以后不能改，要换地址的请另行登记。",
     )
 
 

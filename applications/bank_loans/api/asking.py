@@ -42,6 +42,7 @@ OPERATIONS: Final = {
     "bank_product": "贷款产品",
     "bank_pharmacies": "分页读取名单",
     "bank_changes": "读取名单变动",
+    "bank_stream_begun": "开始下载整份名单",
     "bank_stream": "下载整份名单",
     "bank_check": "按编码核查",
     "bank_check_batch": "批量核查",

@@ -276,7 +276,7 @@ check: Final = extend_schema(
     responses={
         **_answer(schema.CheckSerializer, _CHECKED),
         **NOT_MODIFIED,
-        **_problems(fault=("purpose", _PURPOSE)),
+        **_problems(413, fault=("purpose", _PURPOSE)),
     },
 )
 check_batch: Final = extend_schema(

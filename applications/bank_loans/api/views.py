@@ -73,7 +73,7 @@ def _unknown() -> Problem:
 def _current(product: LoanProduct) -> LoanProduct:
     """Its list brought up to date. Raises Problem (503)."""
     try:
-        return bring_up_to_date(product, timezone.localdate())
+        return bring_up_to_date(product, timezone.localdate(), patience=2)
     except Busy:
         raise Problem(503, headers={"Retry-After": str(RETRY_AFTER)}) from None
 
@@ -204,7 +204,10 @@ class Check(ProductView):
     def _checked(self, product: LoanProduct, asked: Asked) -> HttpResponse:
         current = _current(product)
         faults = {code: code_fault(code) for code in asked.codes}
-        found = reading.check(current, [code for code, fault in faults.items() if fault is None])
+        try:
+            found = reading.check(current, [code for code, fault in faults.items() if fault is None])
+        except reading.TooMany:
+            raise Problem(413, _("这些编码所指的药店太多；请分几次查询。")) from None
         self.note(rows=sum(map(len, found.values())), subject=product.key, purpose=asked.purpose)
         told = {fault: both("detail", fault) for fault in {*faults.values()} - {None} if fault}
         return self.answer(

@@ -125,8 +125,11 @@ def _send(
     """Send leased messages one by one; gives back the rest once the endpoint fails too often, or time is up."""
     for place, delivery in enumerate(batch):
         now = clock()
-        if now > lease - _MARGIN or monotonic() > end:
+        # Looked at anew each time: it may have been stopped, or its secret changed.
+        current = _awake_endpoint(endpoint.pk, now)
+        if current is None or now > lease - _MARGIN or monotonic() > end:
             return _give_back(batch[place:], lease)
+        endpoint = current
         answer = _attempt(delivery, endpoint, line, now)
         if answer.is_good:
             sent.delivered += 1

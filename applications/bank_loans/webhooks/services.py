@@ -59,7 +59,7 @@ def verify_endpoint(endpoint: Endpoint, *, by: Actor) -> Endpoint:
     challenge = secrets.token_urlsafe(32)
     answer = _send_now(endpoint, messages.VERIFICATION, {"challenge": challenge}, read=True)
     if not answer.is_good:
-        raise Refused(f"未通过验证：{answer.problem}。")
+        raise Refused(f"未通过验证：{answer.problem.rstrip('。')}。")
     if not _repeats(answer.body, challenge):
         raise Refused('未通过验证：对方答复了，但没有原样返回验证码（应为 {"challenge": "……"}）。')
     with transaction.atomic():

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -104,6 +105,7 @@ class SecretForm(forms.Form):
         field.help_text = "含当日；一般为一年，最长两年"
         last = today + LONGEST_LIFE - timedelta(days=1)
         field.widget.attrs.update({"min": today.isoformat(), "max": last.isoformat()})
+        field.validators.append(MaxValueValidator(last, "密钥最长两年：不晚于 %(limit_value)s。"))
 
     def moment(self) -> datetime:
         """The end of the chosen day."""

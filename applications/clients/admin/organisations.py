@@ -12,7 +12,7 @@ from applications.clients import services
 from applications.clients.admin.cells import in_use, scopes
 from applications.clients.models import Client, Organisation
 from ratings.admin import show
-from ratings.admin.base import ScopedAdmin, same_row
+from ratings.admin.base import ScopedAdmin, same_row, sees_whole_city
 from ratings.services.audit import Actor
 
 
@@ -28,6 +28,9 @@ class OrganisationAdmin(ScopedAdmin):
     search_help_text = "名称或代码"
     fields = ("key", "name", "kind")
     change_form_after_template = "ratings/admin/tables.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(super().has_add_permission(request)) and sees_whole_city(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         used = Count("clients", filter=Q(clients__is_active=True))

@@ -275,6 +275,22 @@ def test_gone_stops_the_endpoint(product: LoanProduct, receiver: Receiver, clock
     assert (event.actor, event.subject) == ("系统", f"endpoint:{to.pk}")
 
 
+def test_one_that_is_stopped_meanwhile_gets_no_more(
+    product: LoanProduct, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = endpoint(receiver.url)
+    queued(product, shops(5))
+    usual = sending._succeeded
+
+    def stop(*args: Any) -> None:
+        usual(*args)
+        Endpoint.objects.update(state="STOPPED")
+
+    monkeypatch.setattr(sending, "_succeeded", stop)
+    assert send(to, clock).delivered == 1
+    assert Delivery.objects.filter(state="PENDING", leased_until=None).count() == 4
+
+
 @pytest.mark.parametrize("state", ["STOPPED", "UNVERIFIED"])
 def test_nothing_is_sent_to_one_that_is_not_active(
     state: str, product: LoanProduct, receiver: Receiver, clock: Clock
