@@ -293,7 +293,12 @@ class LoanEventAdmin(ExportAdmin, NamedAdmin):
         "grade",
         "product_shown",
     )
-    list_display_links = None
+    list_display_links = ("event_no",)
+    fields = (
+        *("batch", "line", "event_no", "loan_no", "kind", "reverses"),
+        *("code", "on_shown", "amount", "grade", "product_shown"),
+    )
+    readonly_fields = ("on_shown", "amount", "product_shown")
     list_filter = (ProductFilter, ("kind", ChoicesDropdownFilter))
     list_select_related = ("product",)
     search_help_text = "药店编码或名称，贷款编号或事项编号"

@@ -177,7 +177,7 @@ class ChangeAdmin(OneProductAdmin):
 
     menu_order, menu_icon = 40, "swap_vert"
     list_display = ("number_shown", "shop", "kind_shown", "cause", "reasons_shown", "ledger_seq", "when")
-    list_display_links = None
+    list_display_links = ("number_shown",)
     list_filter = (
         OneProductFilter,
         ("kind", ChoicesDropdownFilter),
