@@ -1,4 +1,4 @@
-"""Lists of authorisations as people send them: CSV or XLSX with 定点编码, 起始日, 截止日."""
+"""Lists of authorisations as people send them: CSV or XLSX with 定点编码, 起始日, 失效日."""
 
 import csv
 import io
@@ -14,7 +14,9 @@ from creditsys.documents import Upload
 from creditsys.workbooks import DAMAGE, MIB, UnsafeWorkbook, check_workbook
 from ratings.services.errors import Refused
 
-HEADERS: Final = ("定点编码", "起始日", "截止日")
+HEADERS: Final = ("定点编码", "起始日", "失效日")
+#: Headers of which one cannot know whether the day itself is still valid.
+_UNCLEAR: Final = {"截止日", "截止日期", "到期日", "到期日期", "有效期至", "终止日"}
 #: Of the whole file, bytes.
 MAX_FILE: Final = 5 * MIB
 _MAX_SHEET: Final = 64 * MIB
@@ -23,7 +25,7 @@ _DAY: Final = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 
 def read_rows(upload: Upload) -> list[Row]:
-    """The rows of the file, in its order; 截止日 may be empty or missing.
+    """The rows of the file, in its order; 失效日 may be empty or missing.
 
     Raises Refused for what is no such list, BadRows with every cell that cannot be read.
     """
@@ -57,6 +59,8 @@ def read_rows(upload: Upload) -> list[Row]:
 
 def _places(texts: list[str]) -> list[int]:
     """Where each of HEADERS stands, -1 = nowhere."""
+    if unclear := sorted(_UNCLEAR.intersection(texts)):
+        raise Refused(f"表头“{unclear[0]}”看不出当日是否有效。请改为“失效日”，写不再有效的首日。")
     places = [texts.index(header) if header in texts else -1 for header in HEADERS]
     missing = [header for header, place in zip(HEADERS[:2], places, strict=False) if place < 0]
     if missing:
@@ -69,7 +73,7 @@ def _row(line: int, cells: list[str]) -> Row:
     code = code.upper()
     if not _CODE.fullmatch(code):
         raise ValueError(f"定点编码“{code[:20]}”应为 P 加十一位数字。")
-    return Row(line, code, _day("起始日", start), _day("截止日", until) if until else None)
+    return Row(line, code, _day("起始日", start), _day("失效日", until) if until else None)
 
 
 def _day(label: str, text: str) -> date:

@@ -298,7 +298,7 @@ def _faults(product: LoanProduct, rows: Sequence[Row], today: date) -> list[tupl
         if row.code not in known:
             fault = f"没有编码为“{row.code[:20]}”的定点药店。"
         elif until <= row.valid_from:
-            fault = "截止日须晚于起始日。"
+            fault = "失效日须晚于起始日。"
         elif until <= today:
             fault = "授权已经到期，不能登记。"
         else:

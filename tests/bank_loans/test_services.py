@@ -309,7 +309,7 @@ def table(text: str, encoding: str = "utf-8") -> SimpleUploadedFile:
 def test_lists_are_read_from_csv(encoding: str) -> None:
     rows = read_rows(
         table(
-            "序号,截止日,定点编码,起始日\n1,2027/1/1,p33060200001,2026-01-31\n\n2,,P33060200002,2026年2月3日\n",
+            "序号,失效日,定点编码,起始日\n1,2027/1/1,p33060200001,2026-01-31\n\n2,,P33060200002,2026年2月3日\n",
             encoding,
         )
     )
@@ -333,7 +333,7 @@ def test_cells_that_cannot_be_read_are_told_row_by_row() -> None:
     with pytest.raises(BadRows) as bad:
         read_rows(
             table(
-                "定点编码,起始日,截止日\nP3306,2026-01-01,\nP33060200001,2026-02-30,\nP33060200001,2026-01-01,晚些\n"
+                "定点编码,起始日,失效日\nP3306,2026-01-01,\nP33060200001,2026-02-30,\nP33060200001,2026-01-01,晚些\n"
             )
         )
     assert [line for line, _ in bad.value.faults] == [2, 3, 4]
@@ -343,6 +343,7 @@ def test_cells_that_cannot_be_read_are_told_row_by_row() -> None:
     ("content", "told"),
     [
         (b"", "没有内容"),
+        ("定点编码,起始日,截止日\nP33060200001,2026-01-01,2026-12-31".encode(), "看不出当日是否有效"),
         ("定点编码,起始日\n".encode(), "没有内容"),
         ("编码,起始日\n".encode(), "缺少“定点编码”"),
         (b"\xff\xff\xff", "不是 CSV"),

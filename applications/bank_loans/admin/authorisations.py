@@ -36,7 +36,7 @@ class RecordForm(forms.Form):
     product = asking.row("贷款产品", _products())
     code = asking.line("定点编码", most=12, help_text="如 P33060200672")
     valid_from = asking.day("起始日")
-    valid_until = asking.day("截止日", required=False)
+    valid_until = asking.day("失效日", required=False)
     document = asking.document()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,7 +53,7 @@ class ImportForm(forms.Form):
     product = asking.row("贷款产品", _products())
     rows = forms.FileField(
         label="名单",
-        help_text=f"CSV 或 XLSX，表头为{'、'.join(HEADERS)}；截止日可空。最多 {services.MAX_ROWS:,} 行。",
+        help_text=f"CSV 或 XLSX，表头为{'、'.join(HEADERS)}；失效日是不再有效的首日，可空。最多 {services.MAX_ROWS:,} 行。",
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
         error_messages={"required": "请选择名单。", "empty": "文件是空的。"},
     )

@@ -50,7 +50,7 @@ class TermsForm(forms.Form):
         "药店授权", choices=[("1", "须经药店授权"), ("0", "不须授权")], initial="1"
     )
     valid_from = asking.day("起始日")
-    valid_until = asking.day("截止日", required=False, help_text="自这一天起不再适用；不填＝未定")
+    valid_until = asking.day("失效日", required=False, help_text="自这一天起不再适用；不填＝未定")
     reason = asking.reason()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

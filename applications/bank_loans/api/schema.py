@@ -46,7 +46,7 @@ class LoanProductSerializer(serializers.Serializer):
     )
     valid_from = serializers.DateField(help_text="起始日 Offered from this day on")
     valid_until = serializers.DateField(
-        allow_null=True, help_text="截止日（当日起不再适用）；null＝未定 Until the day before; null: open"
+        allow_null=True, help_text="失效日（当日起不再适用）；null＝未定 Until the day before; null: open"
     )
     sandbox = serializers.BooleanField(
         help_text="联调用，药店是虚构的 For integrators; its pharmacies are fictitious"

@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
                 ('minimum_periods', models.PositiveSmallIntegerField(default=1, verbose_name='连续达标期数')),
                 ('authorisation_required', models.BooleanField(default=True, verbose_name='须经药店授权')),
                 ('valid_from', models.DateField(verbose_name='起始日')),
-                ('valid_until', models.DateField(blank=True, help_text='不再适用的首日', null=True, verbose_name='截止日')),
+                ('valid_until', models.DateField(blank=True, help_text='不再适用的首日', null=True, verbose_name='失效日')),
                 ('is_sandbox', models.BooleanField(default=False, editable=False, verbose_name='联调用')),
                 ('position', models.BigIntegerField(default=0, editable=False, verbose_name='名单序号')),
                 ('ledger_seq', models.BigIntegerField(default=0, editable=False, verbose_name='账本序号')),
@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=12, verbose_name='定点编码')),
                 ('valid_from', models.DateField(verbose_name='起始日')),
-                ('valid_until', models.DateField(blank=True, help_text='授权失效的首日；空＝至撤回', null=True, verbose_name='截止日')),
+                ('valid_until', models.DateField(blank=True, help_text='授权失效的首日；空＝至撤回', null=True, verbose_name='失效日')),
                 ('document', models.FileField(max_length=200, upload_to='bank_loans/authorisations/%Y/%m', verbose_name='授权书')),
                 ('document_name', models.CharField(max_length=200, verbose_name='文件名')),
                 ('document_sha256', models.CharField(max_length=64, verbose_name='文件 SHA-256')),
@@ -297,7 +297,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='loanproduct',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='loanproduct_dates', violation_error_message='截止日须晚于起始日。'),
+            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='loanproduct_dates', violation_error_message='失效日须晚于起始日。'),
         ),
         migrations.AddConstraint(
             model_name='loanproduct',
@@ -405,7 +405,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='authorisation',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='authorisation_dates', violation_error_message='截止日须晚于起始日。'),
+            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='authorisation_dates', violation_error_message='失效日须晚于起始日。'),
         ),
         migrations.AddConstraint(
             model_name='authorisation',

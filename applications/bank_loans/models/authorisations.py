@@ -19,7 +19,7 @@ class Authorisation(models.Model):
     code = models.CharField("定点编码", max_length=12)
     valid_from = models.DateField("起始日")
     #: the first day on which it holds no more
-    valid_until = models.DateField("截止日", null=True, blank=True, help_text="授权失效的首日；空＝至撤回")
+    valid_until = models.DateField("失效日", null=True, blank=True, help_text="授权失效的首日；空＝至撤回")
     #: below settings.MEDIA_ROOT; served only by a view with rights
     document = models.FileField("授权书", upload_to="bank_loans/authorisations/%Y/%m", max_length=200)
     document_name = models.CharField("文件名", max_length=200)
@@ -44,7 +44,7 @@ class Authorisation(models.Model):
             models.CheckConstraint(
                 name="authorisation_dates",
                 condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from")),
-                violation_error_message="截止日须晚于起始日。",
+                violation_error_message="失效日须晚于起始日。",
             ),
             models.CheckConstraint(
                 name="authorisation_document",

@@ -36,7 +36,7 @@ class LoanProduct(models.Model):
     authorisation_required = models.BooleanField("须经药店授权", default=True)
     valid_from = models.DateField("起始日")
     #: the first day on which it is offered no more
-    valid_until = models.DateField("截止日", null=True, blank=True, help_text="不再适用的首日")
+    valid_until = models.DateField("失效日", null=True, blank=True, help_text="不再适用的首日")
     #: fixed answers for integrators, see sandbox.py
     is_sandbox = models.BooleanField("联调用", default=False, editable=False)
 
@@ -74,7 +74,7 @@ class LoanProduct(models.Model):
             models.CheckConstraint(
                 name="loanproduct_dates",
                 condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from")),
-                violation_error_message="截止日须晚于起始日。",
+                violation_error_message="失效日须晚于起始日。",
             ),
             models.CheckConstraint(
                 name="loanproduct_position", condition=Q(position__gte=0, ledger_seq__gte=0)
