@@ -41,13 +41,15 @@ def bars(title: str, names: tuple[str, str], rows: Sequence[tuple[str, int, int]
         parts.append(format_html('<text x="{}" y="{}">{}</text>', middle, _TOP + _HEIGHT + 17, label))
     return format_html(
         '<svg class="cs-chart" role="img" aria-label="{}" viewBox="0 0 {width} {height}" width="{width}"'
-        ' height="{height}"><defs><pattern id="cs-hatch" width="6" height="6" patternTransform="rotate(45)"'
+        ' height="{height}" style="max-width: 100%; height: auto; min-width: {least}px"><defs><pattern id="cs-hatch" width="6" height="6" patternTransform="rotate(45)"'
         ' patternUnits="userSpaceOnUse"><rect width="6" height="6" fill="#fff"/><rect width="3" height="6"'
         ' fill="#8a5a00"/></pattern></defs><line x1="0" x2="{width}" y1="{base}" y2="{base}"/>{}</svg>',
         f"{title}：{names[0]}为实心，{names[1]}为斜纹；数值见下表",
         format_html_join("", "{}", ((part,) for part in parts)),
         width=_GAP + len(rows) * step,
         height=_TOP + _HEIGHT + _BELOW,
+        # On a phone it shrinks as long as it can be read, and beyond that is moved sideways.
+        least=len(rows) * _BAR * 2,
         base=_TOP + _HEIGHT,
     )
 
