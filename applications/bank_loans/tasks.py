@@ -14,7 +14,7 @@ from applications.bank_loans.models import Change, LoanProduct
 _log = logging.getLogger(__name__)
 #: How long a list is waited for, seconds: nobody else derives what was told here.
 _PATIENCE = 120
-#: After how many seconds what failed is tried again, where there is a broker.
+#: After how many seconds a busy list is tried again, where there is a broker.
 _AGAIN = 60
 
 
@@ -40,9 +40,8 @@ def reckon(codes: list[str] | None = None, new_rows_only: bool = False) -> int:
             _log.warning("the list of %s is busy: tried again later", product.key)
             again = True
         except Exception:
-            # The lists of other products are none the worse for it.
-            _log.exception("the list of %s could not be derived: tried again later", product.key)
-            again = True
+            # The lists of other products are none the worse for it; the next hourly run tries it again.
+            _log.exception("the list of %s could not be derived", product.key)
     if again and not settings.CELERY_TASK_ALWAYS_EAGER:
         reckon.apply_async((codes, new_rows_only), countdown=_AGAIN)
     return changes

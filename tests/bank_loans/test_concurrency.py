@@ -209,12 +209,11 @@ def test_a_busy_list_does_not_keep_the_others_waiting(
     assert "edai is busy" in caplog.text
 
 
-@pytest.mark.parametrize("fault", [eligibility.Busy, ValueError("broken")])
-def test_what_failed_is_tried_again_where_there_is_a_broker(
-    fault: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+def test_a_busy_list_is_tried_again_where_there_is_a_broker(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     product()
-    monkeypatch.setattr(eligibility, "reckon", mock.Mock(side_effect=fault))
+    monkeypatch.setattr(eligibility, "reckon", mock.Mock(side_effect=eligibility.Busy))
     again = mock.Mock()
     monkeypatch.setattr(tasks.reckon, "apply_async", again)
     assert tasks.reckon(["P33060200001"]) == 0
@@ -222,6 +221,20 @@ def test_what_failed_is_tried_again_where_there_is_a_broker(
     settings.CELERY_TASK_ALWAYS_EAGER = False
     assert tasks.reckon(["P33060200001"]) == 0
     again.assert_called_once_with((["P33060200001"], False), countdown=60)
+
+
+def test_what_is_wrong_with_one_list_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    product(), product("other")
+    derive, again = mock.Mock(side_effect=[ValueError("broken"), 3]), mock.Mock()
+    monkeypatch.setattr(eligibility, "reckon", derive)
+    monkeypatch.setattr(tasks.reckon, "apply_async", again)
+    assert tasks.reckon(["P33060200001"]) == 3
+    # Else each hourly run would begin another chain of attempts that never ends.
+    assert not again.called
+    assert "edai could not be derived" in caplog.text
 
 
 def test_a_corrected_social_credit_code_is_told() -> None:
