@@ -113,14 +113,14 @@ _GROUPS: Final = f"""
            count(DISTINCT l.code) FILTER (WHERE l.drawn > 0), coalesce(sum(l.loans), 0)::bigint,
            coalesce(sum(l.granted), 0)::bigint, coalesce(sum(l.drawn), 0)::bigint,
            coalesce(sum(l.repaid), 0)::bigint, coalesce(sum(l.outstanding), 0)::bigint,
-           count(*) FILTER (WHERE l.outstanding > 0), coalesce(sum(least(coalesce(b.amount_fen, 0), l.outstanding)), 0)::bigint,
-           count(*) FILTER (WHERE least(coalesce(b.amount_fen, 0), l.outstanding) > 0)
+           count(*) FILTER (WHERE l.outstanding > 0), coalesce(sum(greatest(0, least(coalesce(b.amount_fen, 0), l.outstanding))), 0)::bigint,
+           count(*) FILTER (WHERE greatest(0, least(coalesce(b.amount_fen, 0), l.outstanding)) > 0)
     FROM loans l LEFT JOIN balances b USING (product_id, loan_no)
     GROUP BY GROUPING SETS ((), (l.grade, l.position), (l.district))
     ORDER BY l.position < 0, l.position, l.grade, l.district
 """
-#: Of each loan an overdue balance replaces the one before it, and is never more than is outstanding; summed up
-#: are the differences.
+#: Of each loan an overdue balance replaces the one before it, and is never more than is outstanding, nor below 0
+#: (on a day before money that was repaid "early" was drawn); summed up are the differences.
 _QUARTERS: Final = f"""
     WITH {_LIVE}, of_loans AS (
         SELECT product_id, loan_no, date_trunc('quarter', "on")::date AS first,
@@ -134,7 +134,7 @@ _QUARTERS: Final = f"""
         SELECT *, sum(net) OVER one AS outstanding, count(told) OVER one AS telling
         FROM of_loans WINDOW one AS (PARTITION BY product_id, loan_no ORDER BY first)
     ), balances AS (
-        SELECT *, least(coalesce(max(told) OVER (PARTITION BY product_id, loan_no, telling), 0), outstanding) AS balance
+        SELECT *, greatest(0, least(coalesce(max(told) OVER (PARTITION BY product_id, loan_no, telling), 0), outstanding)) AS balance
         FROM running
     ), steps AS (
         SELECT *, balance - lag(balance, 1, 0::numeric) OVER (PARTITION BY product_id, loan_no ORDER BY first) AS overdue

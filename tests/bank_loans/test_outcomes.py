@@ -116,6 +116,19 @@ def test_no_more_is_overdue_than_is_outstanding(bank: Bank) -> None:
     assert outcomes([bank.product.pk], date(2026, 1, 1), date(2026, 6, 30)).total.overdue_rate == 1
 
 
+def test_nothing_is_overdue_where_a_repayment_is_dated_before_its_draw(bank: Bank) -> None:
+    (shop,), _ = building.city(A)
+    loan = {"loan_no": "L1", "code": shop.code}
+    bank.reports(
+        event("g", "granted", 100, **loan, **day("2026-02-10")),
+        event("d", "drawn", 100, **loan, **day("2026-07-01")),
+        event("p", "repaid", 10, **loan, **day("2026-03-31")),
+        today=date(2026, 12, 1),
+    )
+    found = outcomes([bank.product.pk], date(2026, 1, 1), date(2026, 6, 30))
+    assert (found.total.overdue, [one.overdue for one in found.quarters]) == (0, [0, 0])
+
+
 @pytest.mark.parametrize(("open_loans", "few"), [(FEW - 1, True), (FEW, False)])
 def test_small_numbers_say_so(open_loans: int, few: bool) -> None:
     assert Figures(open_loans=open_loans, outstanding=1).few is few
@@ -186,7 +199,7 @@ def test_figures_equal_a_plain_reckoning(
         if on >= start:
             sums[one["kind"]] += one["amount_fen"]
             served |= {one["code"]} if one["kind"] == "drawn" else set()
-    overdue = [min(max(rows)[2], net[which]) for which, rows in balances.items()]
+    overdue = [max(0, min(max(rows)[2], net[which])) for which, rows in balances.items()]
     total = found.total
     assert (total.drawn, total.repaid) == (sums["drawn"], sums["repaid"])
     assert total.outstanding == sum(net.values()) == found.quarters[-1].outstanding
