@@ -97,6 +97,7 @@ INSTALLED_APPS = [
 APPLICATIONS = [
     "applications.pharmacy_lookup.application.PharmacyLookup",
     "applications.bank_loans.application.BankLoans",
+    "applications.enterprise_credit.application.EnterpriseCredit",
 ]
 APPLICATION_PACKAGES = [path.rsplit(".", 2)[0] for path in APPLICATIONS]
 INSTALLED_APPS += APPLICATION_PACKAGES

@@ -25,6 +25,9 @@ SCOPES: Final[dict[str, str | Promise]] = {
     "bank:read": _("读取贷款产品的名单及其变动"),
     "bank:check": _("按编码核查贷款资格"),
     "bank:feedback": _("报送贷款情况"),
+    "department:read": _("查询企业信用"),
+    "department:check": _("核查企业名单并反馈结果"),
+    "department:supply": _("报送信用信息"),
 }
 #: What client ids, secrets and tokens are made of (RFC 6749, appendix A).
 VISIBLE: Final = re.compile(r"[\x20-\x7e]*")

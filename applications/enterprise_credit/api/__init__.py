@@ -1,0 +1,1 @@
+"""``/api/v1/department/``: for programs of departments."""

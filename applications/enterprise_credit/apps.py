@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class EnterpriseCreditConfig(AppConfig):
+    name = "applications.enterprise_credit"
+    verbose_name = "企业信用信息"
+
+    def ready(self) -> None:
+        post_migrate.connect(_furnish, sender=self, dispatch_uid="enterprise_credit")
+
+
+def _furnish(**_: Any) -> None:
+    """After every migration: the shipped documents, and what the shipped groups may do here."""
+    from applications.enterprise_credit.documents import ship
+    from applications.enterprise_credit.roles import grant_roles
+
+    grant_roles()
+    ship()

@@ -1,0 +1,122 @@
+"""The catalogue and the enterprise rule: stored as versions, put in force by another person, read as of a day."""
+
+import functools
+import tomllib
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from applications.clients.models import Organisation
+from applications.clients.services import register_organisation
+from applications.enterprise_credit.models import RuleDocument
+from applications.enterprise_credit.rules.assessment import EnterpriseRule
+from applications.enterprise_credit.rules.catalogue import Catalogue
+from ratings.services.audit import Actor, record
+from ratings.services.errors import Refused
+
+#: The documents that come with the system.
+SHIPPED: Final = Path(__file__).parent / "documents"
+
+
+#: Who stores and who puts in force what comes with the system.
+_STORES, _ACTIVATES = Actor("随系统提供"), Actor("系统")
+
+
+class NoDocument(LookupError):
+    """No version of a document is in force on a day."""
+
+
+def catalogue_on(day: date) -> Catalogue:
+    """The catalogue in force on a day (Asia/Shanghai). One query. Raises NoDocument."""
+    return _catalogue(_in_force(RuleDocument.Kind.CATALOGUE, day))
+
+
+def rule_on(day: date) -> EnterpriseRule:
+    """The enterprise rule in force on a day (Asia/Shanghai). One query. Raises NoDocument."""
+    return _rule(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
+
+
+@transaction.atomic
+def store(kind: str, document: str, *, by: Actor) -> RuleDocument:
+    """Check a document and keep it as a draft; a draft of the same key and version is replaced.
+
+    Raises Refused when that version is in force with another text.
+    """
+    read: Catalogue | EnterpriseRule = (_catalogue if kind == RuleDocument.Kind.CATALOGUE else _rule)(
+        document
+    )
+    digest = sha256(document.encode()).hexdigest()
+    drafts = RuleDocument.objects.select_for_update().filter(kind=kind, key=read.key, version=read.version)
+    stored = drafts.first() or RuleDocument(kind=kind, key=read.key, version=read.version)
+    if stored.sha256 == digest:
+        return stored
+    if stored.activated_at:
+        raise Refused(f"{stored} 已启用，文本不得更改；请把 version 改为更大的数后再存。")
+    stored.title, stored.effective_on = read.title, read.effective_on
+    stored.document, stored.sha256 = document, digest
+    stored.stored_by, stored.stored_at = by.name, timezone.now()
+    stored.save()
+    record("存入信用信息目录或规则", stored, by=by, sha256=digest)
+    return stored
+
+
+@transaction.atomic
+def activate(stored: RuleDocument, *, by: Actor, reason: str = "") -> RuleDocument:
+    """Put a draft in force from its effective date; departments that a catalogue names are registered.
+
+    Raises Refused for whoever stored it, and where another version is in force from the same day.
+    """
+    stored = RuleDocument.objects.select_for_update().get(pk=stored.pk)
+    if stored.activated_at:
+        return stored
+    if stored.stored_by == by.name:
+        raise Refused("存入和启用不能是同一人；请由另一人启用。")
+    others = RuleDocument.objects.filter(kind=stored.kind, effective_on=stored.effective_on)
+    if rival := others.filter(activated_at__isnull=False).first():
+        raise Refused(f"{rival} 已自 {stored.effective_on} 起施行；请为新版本另定施行日期。")
+    stored.activated_by, stored.activated_at = by.name, timezone.now()
+    stored.save(update_fields=["activated_by", "activated_at"])
+    if stored.kind == RuleDocument.Kind.CATALOGUE:
+        _register_departments(_catalogue(stored.document), by)
+    record("启用信用信息目录或规则", stored, by=by, reason=reason, sha256=stored.sha256)
+    return stored
+
+
+def ship() -> None:
+    """Put the documents that come with the system in force where there are none; after every migration."""
+    for kind, name in (
+        (RuleDocument.Kind.CATALOGUE, "catalogue.toml"),
+        (RuleDocument.Kind.ENTERPRISE_RULE, "enterprise-rule.toml"),
+    ):
+        if not RuleDocument.objects.filter(kind=kind).exists():
+            activate(store(kind, (SHIPPED / name).read_text(), by=_STORES), by=_ACTIVATES)
+
+
+def _register_departments(catalogue: Catalogue, by: Actor) -> None:
+    known = set(Organisation.objects.values_list("key", flat=True))
+    for department in catalogue.departments:
+        if department.key not in known:
+            register_organisation(department.key, department.name, Organisation.Kind.DEPARTMENT, by=by)
+
+
+def _in_force(kind: str, day: date) -> str:
+    rows = RuleDocument.objects.filter(kind=kind, activated_at__isnull=False, effective_on__lte=day)
+    found = rows.order_by("-effective_on").values_list("document", flat=True).first()
+    if found is None:
+        raise NoDocument(f"no {kind} in force on {day}")
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _catalogue(document: str) -> Catalogue:
+    return Catalogue.model_validate(tomllib.loads(document, parse_float=Decimal))
+
+
+@functools.lru_cache(maxsize=8)
+def _rule(document: str) -> EnterpriseRule:
+    return EnterpriseRule.model_validate(tomllib.loads(document, parse_float=Decimal))
