@@ -7,7 +7,7 @@ in one batch is refused each time, as nobody can tell which is right. A number t
 next delivery of the same list bring it back: who means it says ``correction``. Withdrawing again changes nothing.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -71,11 +71,13 @@ def take_in(
     *,
     sha256: str,
     size: int,
-) -> tuple[RecordBatch, list[Result] | None]:
-    """Take in a call of a department's program: the batch, and a result for each row.
+    by: Actor,
+    answer: Callable[[RecordBatch, list[Result]], Any],
+) -> RecordBatch:
+    """Take in a call of a department's program; the batch, with what ``answer`` makes of its counts and results.
 
     ``rows`` have the members and JSON types that they may have. The same key with the same content (``sha256``) again:
-    the batch that was made then, and None. Raises KeyReused for a key that has served for something else.
+    the batch that was made then. Raises KeyReused for a key that has served for something else.
     """
     # One call of a client at a time, so that none misses that another with its key is under way.
     Client.objects.select_for_update(no_key=True).get(pk=client.pk)
@@ -83,7 +85,7 @@ def take_in(
     if known is not None:
         if known.sha256 != sha256 or known.record_type != record_type.key:
             raise KeyReused
-        return known, None
+        return known
     batch = RecordBatch.objects.create(
         department=client.organisation,
         record_type=record_type.key,
@@ -95,7 +97,8 @@ def take_in(
         size=size,
         uploaded_by=client.name,
     )
-    return batch, take_rows(batch, record_type, rows, by=client.name)
+    results = take_rows(batch, record_type, rows, by=client.name)
+    return close(batch, by=by, answer=answer(batch, results))
 
 
 def take_rows(
