@@ -63,12 +63,12 @@ def _scope(request: HttpRequest, applications: list[Home]) -> str:
 
 def _work(request: HttpRequest, applications: list[Home]) -> list[dict[str, Any]] | None:
     """What waits for the user in the rating and in applications; None for those without any duty."""
-    duties = [work(request)]
-    for home in applications:
-        duties.append(home.work and [{**asdict(one), "count": show.number(one.count)} for one in home.work])
-    if all(found is None for found in duties):
+    own = work(request)
+    waiting = [home.work for home in applications if home.work is not None]
+    if own is None and not waiting:
         return None
-    return [entry for found in duties for entry in found or ()]
+    told = [{**asdict(one), "count": show.number(one.count)} for found in waiting for one in found]
+    return (own or []) + told
 
 
 def _latest(request: HttpRequest) -> list[dict[str, Any]]:
