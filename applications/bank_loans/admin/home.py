@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -42,7 +43,7 @@ def home(request: HttpRequest) -> Home:
 def _work(products: Any, request: HttpRequest) -> list[Waiting] | None:
     """For those who can do something about it."""
     today = timezone.localdate()
-    duties = (
+    duties: tuple[tuple[str, str, QuerySet[Any], dict[str, str]], ...] = (
         (
             "授权将在 30 日内到期",
             "add_authorisation",
