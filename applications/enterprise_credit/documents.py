@@ -41,6 +41,16 @@ def rule_on(day: date) -> EnterpriseRule:
     return _rule(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
 
 
+def rule_named(name: str) -> EnterpriseRule:
+    """The enterprise rule of a name (key@version), as an assessment has it. One query. Raises NoDocument."""
+    key, _, version = name.partition("@")
+    rows = RuleDocument.objects.filter(kind=RuleDocument.Kind.ENTERPRISE_RULE, key=key)
+    found = rows.filter(version=int(version)).values_list("document", flat=True).first() if version else None
+    if found is None:
+        raise NoDocument(f"no enterprise rule {name}")
+    return _rule(found)
+
+
 @transaction.atomic
 def store(kind: str, document: str, *, by: Actor) -> RuleDocument:
     """Check a document and keep it as a draft; a draft of the same key and version is replaced.
