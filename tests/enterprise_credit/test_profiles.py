@@ -97,7 +97,7 @@ def test_grades_run_out_are_objected_to_and_change() -> None:
     assert first.grade["under_objection"]
     assert [past["grade"] for past in second.history] == ["A", "D"]
     Objection.objects.filter(pk=row.pk).update(state="WITHDRAWN")
-    late = seen(subject.uscc, on=date(2027, 2, 10))
+    late = seen(subject.uscc, on=date(2027, 2, 20))
     assert not any(store.holds for store in late.stores)
     assert dict(late.grades) == {"": 2}
     assert any("已失效" in cell for table in tables(late) for row in table.rows for cell in row)
