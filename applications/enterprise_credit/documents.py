@@ -42,10 +42,12 @@ def rule_on(day: date) -> EnterpriseRule:
 
 
 def rule_named(name: str) -> EnterpriseRule:
-    """The enterprise rule of a name (key@version), as an assessment has it. One query. Raises NoDocument."""
+    """The enterprise rule written ``key@version``, once in force. One query. Raises NoDocument."""
     key, _, version = name.partition("@")
-    rows = RuleDocument.objects.filter(kind=RuleDocument.Kind.ENTERPRISE_RULE, key=key)
-    found = rows.filter(version=int(version)).values_list("document", flat=True).first() if version else None
+    rows = RuleDocument.objects.filter(
+        kind=RuleDocument.Kind.ENTERPRISE_RULE, key=key, version=version, activated_at__isnull=False
+    )
+    found = rows.values_list("document", flat=True).first()
     if found is None:
         raise NoDocument(f"no enterprise rule {name}")
     return _rule(found)

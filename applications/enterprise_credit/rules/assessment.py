@@ -93,6 +93,11 @@ class EnterpriseRule(Part):
     #: ranks hold those with a score; below so many in a district, none is given
     min_ranked: Annotated[Whole, Field(description="排名至少要有几家")] = 1
 
+    @property
+    def named(self) -> str:
+        """``key@version``, as assessments name it."""
+        return f"{self.key}@{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -144,7 +149,7 @@ class _Reckoned:
 
 def slots(rule: EnterpriseRule) -> tuple[Records, ...]:
     """What must be counted of records for ``figures.records``: the items', then the conditions', each once."""
-    conditions = [one.when for one in (*rule.caps, *rule.unrated)]
+    conditions = [*(cap.when for cap in rule.caps), *(one.when for one in rule.unrated)]
     return tuple(dict.fromkeys((*(item.records for item in rule.items), *records_wanted(conditions))))
 
 
