@@ -1,7 +1,7 @@
 """Charts as inline SVG: shape and text say everything, colour only helps; a table beside each has the numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from typing import Final
@@ -14,11 +14,13 @@ from ratings.rules.exact import decimal_text
 
 WIDTH: Final = 560
 HEIGHT: Final = 200
-_LEFT, _RIGHT, _TOP, _BELOW = 44, 20, 26, 30
+LEFT, RIGHT, TOP, _BELOW = 44, 20, 26, 30
+BASE: Final = HEIGHT - _BELOW
 #: Points of score, thousandths, that the axis spans at least.
 _LEAST_SPAN: Final = 10_000
 #: Beyond so many points only the ends, the best and the worst carry their value.
 _LABELLED: Final = 12
+_LABEL_WIDTH: Final = 46
 _BAR, _GAP, _TALL = 40, 28, 120
 
 
@@ -58,8 +60,8 @@ def score_line(scores: Sequence[Score]) -> Line | None:
             runs.append([])
             continue
         share = (one.on.toordinal() - first) / (last - first) if last > first else 0.5
-        x = _LEFT + round(share * (WIDTH - _LEFT - _RIGHT))
-        y = _TOP + round((high - one.score) / (high - low) * (HEIGHT - _TOP - _BELOW))
+        x = LEFT + round(share * (WIDTH - LEFT - RIGHT))
+        y = TOP + round((high - one.score) / (high - low) * (HEIGHT - TOP - _BELOW))
         has_room = len(values) <= _LABELLED or one.score in marked
         runs[-1].append(Point(x, y, one.on, f"{one.grade} {decimal_text(one.score)}" if has_room else ""))
     return Line(tuple(tuple(run) for run in runs if run), low, high)
@@ -70,19 +72,21 @@ def score_chart(scores: Sequence[Score]) -> SafeString:
     line = score_line(scores)
     if line is None:
         return SafeString("")
-    base = HEIGHT - _BELOW
     parts = [
         format_html('<text class="cs-axis" x="{}" y="{}">{}</text><line x1="{}" x2="{}" y1="{}" y2="{}"/>',
-                    _LEFT - 8, y + 4, decimal_text(value), _LEFT, WIDTH - _RIGHT, y, y)
-        for value, y in ((line.high, _TOP), (line.low, base))
+                    LEFT - 8, y + 4, decimal_text(value), LEFT, WIDTH - RIGHT, y, y)
+        for value, y in ((line.high, TOP), (line.low, BASE))
     ]  # fmt: skip
     for run in line.runs:
         parts.append(format_html('<path class="cs-line" d="{}"/>', _steps(run)))
         parts += [format_html('<circle cx="{}" cy="{}" r="3.5"/>', one.x, one.y) for one in run]
-    parts += list(_labels(line.runs))
+    parts += [
+        format_html('<text x="{}" y="{}">{}</text>', one.x, one.y - 9, one.label)
+        for one in labelled(line.runs)
+    ]
     points = [one for run in line.runs for one in run]
     for one in dict.fromkeys((points[0], points[-1])):
-        parts.append(format_html('<text x="{}" y="{}">{}</text>', one.x, base + 18, one.on.isoformat()))
+        parts.append(format_html('<text x="{}" y="{}">{}</text>', one.x, BASE + 18, one.on.isoformat()))
     return _svg("历次企业信用分折线图；数值见下表", WIDTH, HEIGHT, parts)
 
 
@@ -100,13 +104,13 @@ def grade_chart(grades: Mapping[str, int]) -> SafeString:
             format_html(
                 '<rect class="cs-bar-{}" x="{}" y="{}" width="{}" height="{}"/><text x="{}" y="{}">{} 家</text>'
                 '<text x="{}" y="{}">{}</text>',
-                kind, left, _TOP + _TALL - tall, _BAR, tall, left + _BAR // 2, _TOP + _TALL - tall - 6, f"{count:,}",
-                left + _BAR // 2, _TOP + _TALL + 18, name or "无等级",
+                kind, left, TOP + _TALL - tall, _BAR, tall, left + _BAR // 2, TOP + _TALL - tall - 6, f"{count:,}",
+                left + _BAR // 2, TOP + _TALL + 18, name or "无等级",
             )
         )  # fmt: skip
     width = max(_GAP + len(grades) * (_BAR + _GAP), 160)
-    parts.append(format_html('<line x1="0" x2="{}" y1="{}" y2="{}"/>', width, _TOP + _TALL, _TOP + _TALL))
-    return _svg("药店等级分布柱状图；数值见下表", width, _TOP + _TALL + _BELOW, parts)
+    parts.append(format_html('<line x1="0" x2="{}" y1="{}" y2="{}"/>', width, TOP + _TALL, TOP + _TALL))
+    return _svg("药店等级分布柱状图；数值见下表", width, TOP + _TALL + _BELOW, parts)
 
 
 def _steps(run: Sequence[Point]) -> str:
@@ -116,13 +120,12 @@ def _steps(run: Sequence[Point]) -> str:
     return "".join(moves)
 
 
-def _labels(runs: Sequence[Sequence[Point]]) -> Iterator[SafeString]:
-    """Values above their points, left out where they would lie on the one before."""
+def labelled(runs: Sequence[Sequence[Point]]) -> Iterator[Point]:
+    """Points whose value is written above them, where it has room: not where it would lie on the one before."""
     taken = -100
     for one in (one for run in runs for one in run if one.label):
-        if one.x - taken >= 46:
-            x = min(max(one.x, _LEFT + 18), WIDTH - _RIGHT - 14)
-            yield format_html('<text x="{}" y="{}">{}</text>', x, one.y - 9, one.label)
+        if one.x - taken >= _LABEL_WIDTH:
+            yield replace(one, x=min(max(one.x, LEFT + 18), WIDTH - RIGHT - 14))
             taken = one.x
 
 

@@ -14,20 +14,14 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from applications.enterprise_credit import words
+from applications.enterprise_credit import standings, words
 from applications.enterprise_credit.application import APPLICATION
+from applications.enterprise_credit.counting import months_before
 from applications.enterprise_credit.documents import rule_named
 from applications.enterprise_credit.models import Assessment, CreditRecord, CreditSubject, Standing
-from applications.enterprise_credit.rules.assessment import (
-    Assessed,
-    EnterpriseGrade,
-    EnterpriseRule,
-    Step,
-    assess,
-)
+from applications.enterprise_credit.rules.assessment import EnterpriseGrade, Step
 from applications.enterprise_credit.rules.catalogue import Catalogue, RecordType, shown_fields
 from applications.enterprise_credit.rules.explaining import reason_for, steps_for
-from applications.enterprise_credit.rules.figures import restored
 from applications.enterprise_credit.viewing import Viewer
 from ratings.published import Entry, Grade, districts, enterprise_codes, entries, histories
 
@@ -185,7 +179,7 @@ def profile(uscc: str, viewer: Viewer, catalogue: Catalogue, on: date) -> Profil
     if standing is not None:
         rule = rule_named(standing.assessment.rule)
         department = viewer.department.key
-        steps = steps_for(rule, _explained(rule, standing.assessment), catalogue, department)
+        steps = steps_for(rule, standings.explain(standing.assessment), catalogue, department)
         reason = reason_for(rule, standing.assessment.reason, catalogue, department)
         title, scale = rule.title, rule.grades
     return Profile(
@@ -203,10 +197,6 @@ def profile(uscc: str, viewer: Viewer, catalogue: Catalogue, on: date) -> Profil
         places=_places(designated),
         groups=_groups(uscc, catalogue, viewer.department.key, on),
     )
-
-
-def _explained(rule: EnterpriseRule, assessment: Assessment) -> Assessed:
-    return assess(rule, restored(assessment.subject_id, assessment.figures))
 
 
 def _scores(uscc: str) -> tuple[Score, ...]:
@@ -282,10 +272,10 @@ _RECORDS: Final = f"""
                count(*) OVER (PARTITION BY r.record_type) AS total,
                row_number() OVER (PARTITION BY r.record_type ORDER BY r.decided_on DESC, r.id DESC) AS place
         FROM {CreditRecord._meta.db_table} r
-        JOIN unnest(%(types)s::text[], %(months)s::int[]) AS type(key, months) ON type.key = r.record_type
+        JOIN unnest(%(types)s::text[], %(after)s::date[]) AS type(key, after) ON type.key = r.record_type
         WHERE r.subject_id = %(uscc)s AND r.voided_at IS NULL
           AND r.valid_from <= %(on)s AND (r.valid_until IS NULL OR r.valid_until > %(on)s)
-          AND (type.months IS NULL OR (r.decided_on + make_interval(months => type.months))::date > %(on)s)
+          AND r.decided_on > type.after
     ) placed
     WHERE place <= %(most)s
     ORDER BY record_type, place
@@ -297,7 +287,9 @@ def _groups(uscc: str, catalogue: Catalogue, department: str, on: date) -> tuple
     types = catalogue.visible_types(department)
     params: dict[str, Any] = {
         "types": [one.key for one in types],
-        "months": [one.shown_months for one in types],
+        "after": [
+            date.min if one.shown_months is None else months_before(on, one.shown_months) for one in types
+        ],
         "uscc": uscc,
         "on": on,
         "most": MOST_RECORDS,
