@@ -116,9 +116,7 @@ def take_rows(
     found = {line: (act, refusal, match) for line, act, refusal, match in record_store.outcomes()}
     note(batch, replace(counts, refused=counts.refused + len(faults)))
     derive_later(record_store.write(batch, by, at))
-    return [
-        _result(number, row, found.get(number), faults.get(number)) for number, row in enumerate(rows, 1)
-    ]
+    return [_result(number, row, found.get(number), faults.get(number)) for number, row in enumerate(rows, 1)]
 
 
 def note(batch: RecordBatch, counts: Counts) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -184,7 +184,7 @@ def outcomes() -> Iterator[tuple[int, str, str, str]]:
 
 def write(batch: RecordBatch, by: str, at: datetime) -> set[str] | None:
     """Write what :func:`compare` found, refused rows left out; the enterprises it touches, None = a great many."""
-    given = {"batch": batch.pk, "type": batch.record_type, "by": by, "at": at}
+    given: dict[str, Any] = {"batch": batch.pk, "type": batch.record_type, "by": by, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
