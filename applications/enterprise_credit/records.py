@@ -18,11 +18,10 @@ from applications.enterprise_credit import intake, record_store
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.matching import match_waiting
 from applications.enterprise_credit.models import CreditRecord, CreditSubject, RecordBatch
-from applications.enterprise_credit.names import name_key
 from applications.enterprise_credit.record_files import demand_own
 from applications.enterprise_credit.rules.catalogue import RecordType
 from applications.enterprise_credit.rules.fields import REASON_LENGTH, UNSEEN, Fault
-from applications.enterprise_credit.subjects import new_subject
+from applications.enterprise_credit.names import grams, name_key
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 
@@ -139,7 +138,18 @@ def register_subject(row: CreditRecord, *, reason: str = "", by: Actor) -> Credi
     Raises Refused where it is registered already.
     """
     row = _waiting(row)
-    subject = new_subject(row.uscc, row.name, by=by)
+    subject, is_new = CreditSubject.objects.get_or_create(
+        uscc=row.uscc,
+        defaults={
+            "name": row.name,
+            "name_key": name_key(row.name),
+            "grams": grams(row.name),
+            "origin": CreditSubject.Origin.DEPARTMENT,
+            "recorded_by": by.name,
+        },
+    )
+    if not is_new:
+        raise Refused(f"这个代码的企业已登记为“{subject.name}”；请认定为该企业，或退回更正。")
     record("登记信用主体", subject, by=by, reason=reason, name=subject.name, **_named(row))
     match_waiting([row.uscc])
     intake.derive_later({row.uscc})
