@@ -159,6 +159,7 @@ def _compare(batch: RecordBatch, record_type: RecordType, path: Path, reading: R
                     good, bad = good + parser.good, bad + parser.bad
             parser.refuse_cut_off(source, good + bad)
         batch.mapping = {**batch.mapping, "read_as": read_as(source, layout, good + bad)}
+    record_store.analyse()
     record_store.compare(record_type.key, lacking(kind, layout))
     _tell_refusals(layout)
     counts = record_store.counted()

@@ -98,6 +98,12 @@ def send(copy: Copy, lines: Iterable[str]) -> None:
     copy.write("".join(lines).replace("\\", "\\\\").encode())
 
 
+def analyse() -> None:
+    """Let the database look at a great many staged rows before they are compared."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {STAGE}")
+
+
 def compare(record_type: str, lacking: Collection[str] = ()) -> None:
     """Hold the staged rows against the live records of the type and the enterprises; leaves the table ROWS.
 
@@ -115,7 +121,6 @@ def compare(record_type: str, lacking: Collection[str] = ()) -> None:
         kept = "SELECT jsonb_object_agg(key, value) FROM jsonb_each(o.data) WHERE key = ANY(%(fields)s)"
         data = f"coalesce(({kept}), '{{}}') || s.data"
     with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE {STAGE}")
         cursor.execute(
             f"""
             CREATE TEMPORARY TABLE {ROWS} ON COMMIT DROP AS

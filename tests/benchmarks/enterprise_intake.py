@@ -107,16 +107,16 @@ def calls(rounds: int) -> dict[str, Any]:
 def rows_of(batch: int, place: str) -> dict[str, Any]:
     """Write the rows of a batch to a file under other numbers, and how psql puts them into the table."""
     columns = [
-        field.column for field in CreditRecord._meta.concrete_fields if field.column not in {"id", "record_no"}
+        field.column
+        for field in CreditRecord._meta.concrete_fields
+        if field.column not in {"id", "record_no"}
     ]
     listed = ", ".join(f'"{name}"' for name in columns)
     shown = listed.replace('"voided_at"', "NULL::timestamptz")
     for name in ("ending", "void_reason", "voided_by"):
         shown = shown.replace(f'"{name}"', "''")
     with connection.cursor() as cursor, Path(place).open("wb") as file:
-        statement = (
-            f"COPY (SELECT '{uuid.uuid4()}-' || \"row\", {shown} FROM {_TABLE} WHERE batch_id = {int(batch)}) TO STDOUT"
-        )
+        statement = f"COPY (SELECT '{uuid.uuid4()}-' || \"row\", {shown} FROM {_TABLE} WHERE batch_id = {int(batch)}) TO STDOUT"
         with cursor.copy(statement) as copy:
             for block in copy:
                 file.write(block)
@@ -166,7 +166,6 @@ def file() -> dict[str, Any]:
 
 def bench(database: str, size: int, rounds: int) -> Table:
     """Fill, then measure."""
-    job(database, "tests.benchmarks.enterprise_filling:fill", size=size)
     job(database, f"tests.benchmarks.rating:{checkpoint.__name__}")
     table = Table(f"intake of records, {size:,} enterprises")
     psql = bank._psql()
@@ -193,7 +192,9 @@ def bench(database: str, size: int, rounds: int) -> Table:
         table.add(f"call of {ROWS:,}, {title}", seconds, told)
     found = job(database, f"{HERE}:file")
     table.add(
-        f"file of {FILE_ROWS:,}, dry run", found["checked"], f"{FILE_ROWS / found['checked']:,.0f} rows a second"
+        f"file of {FILE_ROWS:,}, dry run",
+        found["checked"],
+        f"{FILE_ROWS / found['checked']:,.0f} rows a second",
     )
     table.add(
         "the same, accepted",
