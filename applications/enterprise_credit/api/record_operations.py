@@ -1,5 +1,6 @@
 """The description of the supply of records: what is sent, what is answered (decorators of the views)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
@@ -35,7 +36,7 @@ _MATCHES: Final = {
 }
 
 
-def _choices(of: dict[str, str]) -> str:
+def _choices(of: Mapping[Any, str]) -> str:
     return "; ".join(f"{key}: {text}" for key, text in of.items())
 
 
@@ -43,7 +44,7 @@ class RecordTypeSerializer(serializers.Serializer):
     key = serializers.CharField(help_text="代码，用于地址 Key, as in addresses")
     title = serializers.CharField(help_text="名称 Name")
     kind = serializers.ChoiceField(
-        choices=list(RECORD_KINDS), help_text=f"种类 {_choices({**RECORD_KINDS})} Kind"
+        choices=list(RECORD_KINDS), help_text=f"种类 {_choices(RECORD_KINDS)} Kind"
     )
     publicity = serializers.ChoiceField(
         choices=list(PUBLICITIES),

@@ -138,18 +138,28 @@ def checker(record_type: RecordType, today: date) -> Callable[[Mapping[str, Any]
     known = frozenset(member.key for member in inner)
     choices = "、".join(member.key for member in inner)
 
+    # Flat, as it runs for every record of a call.
+    of_row = [(member.key, member.required, member.check) for member in outer]
+    of_data = [(member.key, member.required, member.check) for member in inner]
+
     def check(row: Mapping[str, Any]) -> list[Fault]:
         data = row.get("data") or {}
+        for wanted, given in ((of_row, row), (of_data, data)):
+            get = given.get
+            for key, required, wrong in wanted:
+                value = get(key)
+                if required if value is None or value == "" else wrong(value):
+                    return every(row, data)
+        return every(row, data) if not data.keys() <= known else []
+
+    def every(row: Mapping[str, Any], data: Mapping[str, Any]) -> list[Fault]:
         found = [fault for member in outer if (fault := member.fault(row.get(member.key)))]
         found += [fault for member in inner if (fault := member.fault(data.get(member.key)))]
-        if not data.keys() <= known:
-            unknown = {"choices": choices}
-            found += [
-                Fault(f"data.{key}", UNKNOWN, {"label": _shown(key), **unknown})
-                for key in data
-                if key not in known
-            ]
-        return found
+        return found + [
+            Fault(f"data.{key}", UNKNOWN, {"label": _shown(key), "choices": choices})
+            for key in data
+            if key not in known
+        ]
 
     return check
 
