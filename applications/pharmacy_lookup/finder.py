@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from applications.pharmacy_lookup.application import APPLICATION
 from applications.pharmacy_lookup.geodesy import Point, box_around, polynomials
 from applications.pharmacy_lookup.models import Place
-from applications.pharmacy_lookup.spelling import Word
+from creditsys.spelling import Word
 
 #: How many pharmacies are looked at in the order of their codes before an index is asked, and for each row
 #: of a large page.

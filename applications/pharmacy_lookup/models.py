@@ -38,7 +38,7 @@ class Place(models.Model):
     valid_until = models.DateField("失效日", null=True)
     reason = models.CharField("说明", max_length=1000, null=True)
     under_objection = models.BooleanField("异议处理中", null=True)
-    #: see ``spelling.py``
+    #: see ``creditsys/spelling.py``
     text = models.TextField("名称和地址")
     spelled = models.TextField("拼音和首字母")
     grams = ArrayField(models.IntegerField(), verbose_name="检索片段")

@@ -18,7 +18,7 @@ from applications.api.parameters import Fault, Parameters, write_cursor
 from applications.pharmacy_lookup.finder import DESIGNATED, NO_GRADE, Ordering, Search, Service
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Directory
-from applications.pharmacy_lookup.spelling import Word, words
+from creditsys.spelling import Word, words
 from creditsys import geo
 
 PARAMETERS: Final = (

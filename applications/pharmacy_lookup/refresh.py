@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from applications.pharmacy_lookup.application import APPLICATION
 from applications.pharmacy_lookup.models import Directory, Place
-from applications.pharmacy_lookup.spelling import spell
+from creditsys.spelling import spell
 from ratings.published import Entry, entries
 
 _LOCK: Final = 33_060_002

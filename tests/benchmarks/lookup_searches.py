@@ -11,7 +11,7 @@ from django.utils import timezone
 from applications.pharmacy_lookup.finder import NO_GRADE, REACH, Ordering, Search, Service, find
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Place
-from applications.pharmacy_lookup.spelling import words
+from creditsys.spelling import words
 
 #: How many points of each sort, and how many pharmacies a dense one has within 2 km.
 POINTS: Final = 100

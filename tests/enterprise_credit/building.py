@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 
 from applications.clients.models import Organisation
 from applications.enterprise_credit.models import CreditRecord, CreditSubject, Membership, RecordBatch
-from applications.enterprise_credit.names import name_key
+from applications.enterprise_credit.names import grams, name_key
 from applications.enterprise_credit.roles import OFFICER
 from tests import factories
 
@@ -31,7 +31,7 @@ def member(key: str = "scjgj", group: str = OFFICER, districts: tuple[int, ...] 
 def subject(name: str = "某医药有限公司", uscc: str = "", **values: Any) -> CreditSubject:
     given = {"origin": "REGISTRY", "recorded_by": "测试", "district": 330602, **values}
     return CreditSubject.objects.create(
-        uscc=uscc or factories.uscc(), name=name, name_key=name_key(name), **given
+        uscc=uscc or factories.uscc(), name=name, name_key=name_key(name), grams=grams(name), **given
     )
 
 

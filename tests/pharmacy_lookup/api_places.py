@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from applications.pharmacy_lookup.models import Directory, Place
-from applications.pharmacy_lookup.spelling import spell
+from creditsys.spelling import spell
 
 LIST = "/api/v1/pharmacies/"
 NEAR = "120.5800,30.0000"

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from applications.pharmacy_lookup.models import Place
-from applications.pharmacy_lookup.spelling import spell
+from creditsys.spelling import spell
 
 _serial = itertools.count(1)
 TODAY = date(2026, 3, 1)

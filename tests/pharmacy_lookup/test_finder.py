@@ -17,7 +17,7 @@ from applications.pharmacy_lookup.finder import DESIGNATED, NO_GRADE, Ordering, 
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Place
 from applications.pharmacy_lookup.query import read_query
-from applications.pharmacy_lookup.spelling import words
+from creditsys.spelling import words
 from creditsys import geo
 from tests.pharmacy_lookup.places import TODAY, graded, place
 

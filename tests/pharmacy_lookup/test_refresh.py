@@ -17,7 +17,7 @@ from applications.pharmacy_lookup import refresh, tasks
 from applications.pharmacy_lookup.application import APPLICATION
 from applications.pharmacy_lookup.models import Directory, Place
 from applications.pharmacy_lookup.refresh import refresh_places
-from applications.pharmacy_lookup.spelling import spell
+from creditsys.spelling import spell
 from ratings import published
 from ratings.models import District, Objection, Pharmacy, PublishedGrade, Rating, ServiceStatus
 from ratings.published import pharmacies

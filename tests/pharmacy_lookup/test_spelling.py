@@ -7,7 +7,7 @@ from pypinyin import lazy_pinyin
 
 from applications.pharmacy_lookup.finder import Search, find
 from applications.pharmacy_lookup.models import Place
-from applications.pharmacy_lookup.spelling import Spelling, Word, plain, spell, words
+from creditsys.spelling import Spelling, Word, plain, spell, words
 from tests.pharmacy_lookup.places import TODAY, place
 
 #: Common in names, with several readings, rare, outside the basic plane, letters and digits.

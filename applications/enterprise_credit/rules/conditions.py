@@ -3,10 +3,12 @@
 A condition holds when all that it states holds.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
 
 from pydantic import Field
 
+from applications.enterprise_credit.rules.figures import Figures
 from applications.enterprise_credit.rules.kinds import RecordKind
 from ratings.rules.fields import Flag, Ident, Part, Percent, Text, Whole
 
@@ -15,7 +17,10 @@ Key = Annotated[Text, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length
 
 
 class Records(Part):
-    """Records in force (neither corrected nor withdrawn, within their validity) of some types or kinds."""
+    """Records in force (neither corrected nor withdrawn, within their validity) of these types or these kinds.
+
+    ``within_months`` = 12 counts what was decided less than twelve whole months ago.
+    """
 
     types: Annotated[tuple[Key, ...], Field(description="信用信息类型的代码")] = ()
     kinds: Annotated[tuple[RecordKind, ...], Field(description="信用信息的种类")] = ()
@@ -40,4 +45,40 @@ class Condition(Part):
     records_at_least: Annotated[Whole, Field(description="至少几条，不写即为 1")] = 1
 
 
-__all__: Final = ["Condition", "Ident", "Key", "Records"]
+#: Percentages are held as basis points.
+_WHOLE: Final = 10_000
+
+
+def records_wanted(conditions: Iterable[Condition]) -> tuple[Records, ...]:
+    """What must be counted of records for these conditions: each once, in order."""
+    return tuple(dict.fromkeys(one.records for one in conditions if one.records is not None))
+
+
+def holds(condition: Condition, figures: Figures, wanted: Sequence[Records]) -> bool:
+    """Whether all that a condition states is so; ``figures.records[i]`` counts ``wanted[i]``.
+
+    A share is that of the rated pharmacies; without any it never holds. Exact, in whole numbers. Raises ValueError
+    where the records of the condition are not among ``wanted``.
+    """
+    named = figures.grades.get(condition.store_grade, 0) if condition.store_grade is not None else 0
+    if condition.grade_in and figures.grade not in condition.grade_in:
+        return False
+    if condition.unrated and figures.grade:
+        return False
+    if condition.stores_at_least is not None and named < condition.stores_at_least:
+        return False
+    if condition.share_at_least is not None and (
+        not figures.rated or named * _WHOLE < condition.share_at_least * figures.rated
+    ):
+        return False
+    if condition.rated_below is not None and figures.rated >= condition.rated_below:
+        return False
+    if condition.under_objection and not figures.under_objection:
+        return False
+    return (
+        condition.records is None
+        or figures.records[wanted.index(condition.records)] >= condition.records_at_least
+    )
+
+
+__all__: Final = ["Condition", "Ident", "Key", "Records", "holds", "records_wanted"]

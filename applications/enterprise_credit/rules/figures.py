@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,25 @@ class Figures:
     records: tuple[int, ...]
     #: the enterprise's own grade where it is known ("" = it has none); asked for by criteria and measures
     grade: str = ""
+    #: of the rated, where the rule takes weights from records: how many have none (or none above 0). They weigh
+    #: nothing; where that is all of them, each weighs 1
+    unweighted: int = 0
+
+    def stored(self) -> dict[str, Any]:
+        """As an assessment keeps it: all but the enterprise's code and its own grade."""
+        return {
+            "stores": self.stores,
+            "rated": self.rated,
+            "grades": dict(self.grades),
+            "lowest": self.lowest,
+            "weight": self.weight,
+            "weighted": self.weighted,
+            "unweighted": self.unweighted,
+            "under_objection": self.under_objection,
+            "records": list(self.records),
+        }
+
+
+def restored(uscc: str, stored: Mapping[str, Any]) -> Figures:
+    """The figures of an assessment, from what :meth:`Figures.stored` gave. Raises KeyError, TypeError for others."""
+    return Figures(uscc=uscc, **{**stored, "records": tuple(stored["records"])})

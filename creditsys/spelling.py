@@ -1,6 +1,6 @@
 """How names are found by what people type: Chinese, pinyin, or the first letters of the pinyin.
 
-A pharmacy is kept as two texts, where what was typed is looked for:
+A pharmacy (or an enterprise, which has no address here) is kept as two texts, where what was typed is looked for:
 
 - ``text``: name and address in small letters;
 - ``spelled``: the pinyin of the name, run together, as it is spoken and character by character (长 is both
@@ -43,8 +43,8 @@ def plain(text: str) -> str:
     return _APART.sub(" ", unicodedata.normalize("NFKC", text).lower()).strip()
 
 
-def spell(name: str, address: str) -> Spelling:
-    """What is kept of a pharmacy to find it by."""
+def spell(name: str, address: str = "") -> Spelling:
+    """What is kept of a pharmacy or an enterprise to find it by."""
     # Names are typed with their brackets or without.
     called = plain(name).replace(" ", "")
     text = f"{called} {plain(address)}".strip()
