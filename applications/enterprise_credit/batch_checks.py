@@ -35,7 +35,17 @@ Outcome = CheckLine.Outcome
 MAX_FEN: Final = 10**14
 #: Fields of a subject that a line shows.
 _KNOWN: Final = ("uscc", "name", "name_key", "standing__grade", "standing__score")
-_COLUMNS: Final = ("batch_check_id", "row", "uscc", "given_name", "name", "verdict", "reasons", "grade", "score")
+_COLUMNS: Final = (
+    "batch_check_id",
+    "row",
+    "uscc",
+    "given_name",
+    "name",
+    "verdict",
+    "reasons",
+    "grade",
+    "score",
+)
 #: What is written for every line and reported later.
 _EMPTY: Final = ("outcome", "outcome_note", "outcome_by")
 
@@ -111,8 +121,9 @@ def check_list(
     on = timezone.localdate(at)
     catalogue = catalogue_on(on)
     aim = looks.stated(catalogue, purpose, case_no)
-    if not title.strip():
-        raise Refused("请填写名单名称。")
+    title = " ".join(title.replace("\0", " ").split())
+    if not 1 <= len(title) <= 200:
+        raise Refused("请填写名单名称，最多 200 字。")
     if not aim.purpose.criteria:
         raise Refused(f"用途“{aim.purpose.title}”没有核查条件，不能核查名单；请改用其他用途，或逐家查询。")
     criteria, left_out = criteria_for(catalogue, aim.purpose.criteria, viewer.department.key)
@@ -129,7 +140,7 @@ def check_list(
         purpose=aim.purpose.key,
         purpose_title=aim.purpose.title,
         case_no=aim.case_no,
-        title=title.strip()[:200],
+        title=title,
         catalogue=f"{catalogue.key}@{catalogue.version}",
         file_name=listed.file_name,
         sha256=listed.sha256,
@@ -237,7 +248,9 @@ def report_outcomes(viewer: Viewer, check: BatchCheck, reports: Sequence[Report]
             faults.append((one.row, text))
     if faults:
         raise BadOutcomes(faults)
-    changed = [one for one in reports if _told(known[one.row]) != (one.outcome, one.amount_fen, one.note.strip())]
+    changed = [
+        one for one in reports if _told(known[one.row]) != (one.outcome, one.amount_fen, one.note.strip())
+    ]
     if not changed:
         return 0
     _update(check, changed, viewer.name, at)

@@ -12,7 +12,12 @@ from applications.enterprise_credit.rules.kinds import RECORD_KINDS, RecordKind,
 #: From worst to best: the verdict is the worst of what holds.
 _WORST_FIRST: Final[tuple[Verdict, ...]] = ("REJECT", "ATTENTION")
 #: What records of a kind are counted in; others in 条.
-_COUNTED_IN: Final[dict[RecordKind, str]] = {"PENALTY": "件", "COMPULSION": "件", "JUDGMENT": "件", "INSPECTION": "次"}
+_COUNTED_IN: Final[dict[RecordKind, str]] = {
+    "PENALTY": "件",
+    "COMPULSION": "件",
+    "JUDGMENT": "件",
+    "INSPECTION": "次",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +77,16 @@ def judge(
     criteria: Sequence[Criterion],
     figures: Figures,
     wanted: Sequence[Records],
-    grades: Sequence[str] = (),
     catalogue: Catalogue | None = None,
 ) -> tuple[Verdict, tuple[Reason, ...]]:
     """The verdict on one enterprise, and every reason for it, the worst first; PASS has none.
 
-    ``figures.records`` counts ``wanted``; ``grades`` as :func:`conditions.holds` takes them; with the catalogue,
-    types of records are told by their titles.
+    ``figures.records`` counts ``wanted``; with the catalogue, types of records are told by their titles.
     """
     found = [
         Reason(one.id, one.title, told(one.when, figures, wanted, catalogue), one.clause, one.then)
         for one in criteria
-        if holds(one.when, figures, wanted, grades)
+        if holds(one.when, figures, wanted)
     ]
     return verdict_of(found)
 
@@ -117,7 +120,9 @@ def told(
         parts.append(f"{figures.under_objection} 家药店的等级在异议处理中")
     if condition.records is not None:
         count = figures.records[list(wanted).index(condition.records)]
-        parts.append(f"{_records(condition.records, catalogue)} {count} {_counter(condition.records, catalogue)}")
+        parts.append(
+            f"{_records(condition.records, catalogue)} {count} {_counter(condition.records, catalogue)}"
+        )
     return "；".join(parts)
 
 
