@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from applications.enterprise_credit.rules.catalogue import Catalogue, Criterion, RecordType, may_see
@@ -126,12 +127,34 @@ def told(
     return "；".join(parts)
 
 
+def described(condition: Condition, catalogue: Catalogue | None = None) -> str:
+    """What a condition asks for: ``企业信用等级为 D；近 12 个月行政处罚至少 2 件``."""
+    parts = []
+    if condition.grade_in:
+        parts.append(f"企业信用等级为 {'、'.join(condition.grade_in)}")
+    if condition.unrated:
+        parts.append("企业没有信用等级")
+    if condition.stores_at_least is not None:
+        parts.append(f"{condition.store_grade} 级药店至少 {condition.stores_at_least} 家")
+    if condition.share_at_least is not None:
+        share = Decimal(condition.share_at_least).scaleb(-2).normalize()
+        parts.append(f"{condition.store_grade} 级药店占已评药店至少 {share:f} %")
+    if condition.rated_below is not None:
+        parts.append(f"已评药店少于 {condition.rated_below} 家")
+    if condition.under_objection:
+        parts.append("有药店的等级在异议处理中")
+    if condition.records is not None:
+        counter = _counter(condition.records, catalogue)
+        parts.append(f"{_records(condition.records, catalogue)}至少 {condition.records_at_least} {counter}")
+    return "；".join(parts)
+
+
 def _records(records: Records, catalogue: Catalogue | None) -> str:
     titles: dict[str, None] = dict.fromkeys(RECORD_KINDS[kind] for kind in records.kinds)
     for key in records.types:
         known = catalogue.record_type(key) if catalogue else None
         titles[known.title if known else key] = None
-    span = f"近 {records.within_months} 个月" if records.within_months else "有效的"
+    span = f"近 {records.within_months} 个月" if records.within_months else "现有"
     return span + "、".join(titles)
 
 
