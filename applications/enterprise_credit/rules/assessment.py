@@ -144,7 +144,7 @@ class _Reckoned:
 
 def slots(rule: EnterpriseRule) -> tuple[Records, ...]:
     """What must be counted of records for ``figures.records``: the items', then the conditions', each once."""
-    conditions = [one.when for one in (*rule.caps, *rule.unrated)]
+    conditions = [*(cap.when for cap in rule.caps), *(one.when for one in rule.unrated)]
     return tuple(dict.fromkeys((*(item.records for item in rule.items), *records_wanted(conditions))))
 
 
