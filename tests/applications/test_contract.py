@@ -12,6 +12,7 @@ from applications import registry
 from applications.bank_loans.application import BankLoans
 from applications.base import Application, Audience
 from applications.checks import check_applications
+from applications.enterprise_credit.application import EnterpriseCredit
 from applications.pharmacy_lookup.application import PharmacyLookup
 from ratings.published import Grade, reaches, scale
 from tests.ratings.services.test_runs import scheme_in_force
@@ -61,7 +62,7 @@ def faults(settings: Any, *paths: str) -> dict[str, list[str]]:
 class TestChecks:
     def test_what_is_shipped_passes_and_is_checked(self) -> None:
         assert [one for one in run_checks() if (one.id or "").startswith("applications.")] == []
-        assert [type(one) for one in registry.installed()] == [PharmacyLookup, BankLoans]
+        assert [type(one) for one in registry.installed()] == [PharmacyLookup, BankLoans, EnterpriseCredit]
 
     @pytest.mark.parametrize(
         "path", ["nowhere.application.None", f"{HERE}.GRADE", "applications.base.Audience"]

@@ -23,7 +23,7 @@ _PERIODS: Final = ("2090", "2091", "2092")
 _NEWEST: Final = "2093"
 
 #: Even chance from 0 to n - 1.
-_LOT: Final = """
+LOT: Final = """
 CREATE OR REPLACE FUNCTION lot(item bigint, purpose int, n int) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT ((hashint8extended(item, purpose) & 1152921504606846975) % n)::int
 $$
@@ -57,13 +57,13 @@ def prepare(size: int) -> dict[str, Any]:
     with connection.cursor() as cursor:
         # Neither versions of the registry nor signed publications are wanted here.
         cursor.execute("SET session_replication_role = replica")
-        cursor.execute(_LOT)
+        cursor.execute(LOT)
         cursor.execute(_ENTERPRISES, {"size": size})
         cursor.execute(_NAMED, {"size": size})
         cursor.execute("TRUNCATE ratings_publishedgrade, ratings_publication")
         cursor.execute("SET session_replication_role = DEFAULT")
     for number, period in enumerate(_PERIODS, start=1):
-        _publish(number, period, draw=91)
+        publish(number, period, draw=91)
     _vacuum()
     bank = Organisation.objects.create(key="bench", name="基准银行", kind="BANK")
     product = LoanProduct.objects.create(
@@ -75,11 +75,11 @@ def prepare(size: int) -> dict[str, Any]:
 
 def publish_all() -> None:
     """One period more; one pharmacy in ten has a grade of its own drawing."""
-    _publish(len(_PERIODS) + 1, _NEWEST, draw=92)
+    publish(len(_PERIODS) + 1, _NEWEST, draw=92)
     _vacuum()
 
 
-def _publish(number: int, code: str, draw: int) -> None:
+def publish(number: int, code: str, draw: int) -> None:
     period, scheme = Period.parse(code), scheme_in_force(SCHEME, Period.parse(PERIOD).last)
     named = {"period": period.code, "period_end": period.last}
     now = timezone.now()

@@ -17,18 +17,18 @@ from ratings.services.schemes import activate_scheme, store_scheme
 PERIOD = "2024"
 SCHEME = "shaoxing-style"
 #: Even chance from 0 to n - 1, reckoned from a row's number and a purpose's.
-_DRAW = """
-CREATE FUNCTION draw(item bigint, purpose int, n bigint) RETURNS bigint
+DRAW = """
+CREATE OR REPLACE FUNCTION draw(item bigint, purpose int, n bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (((item * 2654435761 + purpose * 40503) % 4294967291) * 48271 % 2147483647) / 7 % n
 $$
 """
-_DISTRICTS = """
+DISTRICTS = """
 INSERT INTO ratings_district (code, name)
 SELECT 110101 + 200 * d, '区县' || d FROM generate_series(0, %(districts)s - 1) d
 """
 # Every hundredth pharmacy takes over from the one before it.
-_PHARMACIES = """
+PHARMACIES = """
 INSERT INTO ratings_pharmacy (id, code, name, is_chain, district_id, street, address, source_datum,
                               designated_on, designated_until, contact, predecessor_id, recorded_at)
 SELECT i, 'P' || district || lpad((10000 + i / %(districts)s)::text, 5, '0'), '药店' || i, draw(i, 1, 5) < 2,
@@ -114,9 +114,9 @@ def build(size: int) -> dict[str, int]:
     """Fill an empty, migrated database with a set of ``size`` pharmacies."""
     numbers = {"size": size, "districts": max(6, size // 180)}
     with connection.cursor() as cursor:
-        cursor.execute(_DRAW)
-        cursor.execute(_DISTRICTS, numbers)
-        cursor.execute(_PHARMACIES, numbers)
+        cursor.execute(DRAW)
+        cursor.execute(DISTRICTS, numbers)
+        cursor.execute(PHARMACIES, numbers)
         cursor.execute(
             _VIOLATIONS, {**numbers, "kinds": list(VIOLATION_KINDS.ids), "gravities": list(GRAVITIES.ids)}
         )

@@ -40,15 +40,24 @@ def _let_no_application_follow() -> None:
 
 
 @contextmanager
-def database(name: str, keep: bool = False) -> Iterator[str]:
-    """A new, empty, migrated database; dropped at the end unless kept."""
-    _administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
+def database(name: str, keep: bool = False, reuse: bool = False) -> Iterator[str]:
+    """A new, empty, migrated database, or with ``reuse`` one that was kept; dropped at the end unless kept."""
+    if not (reuse and _exists(name)):
+        _administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
     try:
         job(name, "tests.benchmarks.data:migrate")
         yield name
     finally:
         if not keep:
             _administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _exists(name: str) -> bool:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+        return cursor.fetchone() is not None
 
 
 def _administer(*statements: str) -> None:

@@ -49,9 +49,10 @@ class TestOrganisations:
         ],
     )
     def test_refused(self, key: str, name: str, kind: str) -> None:
+        before = Organisation.objects.count(), AuditEvent.objects.count()
         with pytest.raises(Refused):
             services.register_organisation(key, name, kind, by=BY)
-        assert not Organisation.objects.exists() and not AuditEvent.objects.exists()
+        assert (Organisation.objects.count(), AuditEvent.objects.count()) == before
 
     def test_renamed(self) -> None:
         made, other = building.organisation(), building.organisation()
