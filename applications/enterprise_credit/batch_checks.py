@@ -276,8 +276,8 @@ def _fault(one: Report, line: CheckLine | None) -> str:
     """What is wrong with a report, "" = nothing."""
     if line is None:
         return "名单里没有这个序号。"
-    if one.uscc and one.uscc != line.uscc:
-        return f"统一社会信用代码与核查结果中的 {line.uscc or '（无）'} 不符。"
+    if one.uscc and line.name and one.uscc != line.uscc:
+        return f"统一社会信用代码与核查结果中的 {line.uscc} 不符。"
     if one.outcome not in Outcome.values:
         return f"结果反馈须为{'、'.join(Outcome.labels)}之一。"
     if one.amount_fen is not None:
