@@ -27,7 +27,13 @@ def standing(of: CreditSubject, grade: str = "B", score: int | None = 85_000, **
         else {"score": None, "grade": "", "position": -1}
     )
     assessment = Assessment.objects.create(
-        subject=of, on=TODAY, rule="r@1", ledger_seq=0, figures=given, reason="" if grade else "没有", **values
+        subject=of,
+        on=TODAY,
+        rule="r@1",
+        ledger_seq=0,
+        figures=given,
+        reason="" if grade else "没有",
+        **values,
     )
     return Standing.objects.update_or_create(
         subject=of, defaults={"assessment": assessment, "stores": 1, **values}
