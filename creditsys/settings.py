@@ -264,6 +264,10 @@ CELERY_BEAT_SCHEDULE["bring the places that residents find up to date"] = {
     "task": "pharmacy_lookup.refresh",
     "schedule": crontab(hour=0, minute=10),
 }
+CELERY_BEAT_SCHEDULE["bring the standings of enterprises up to date"] = {
+    "task": "enterprise_credit.refresh",
+    "schedule": crontab(hour=0, minute=40),
+}
 
 # Counts of requests. Without Redis each process counts for itself.
 CACHES = {

@@ -9,6 +9,11 @@ class EnterpriseCreditConfig(AppConfig):
     verbose_name = "企业信用信息"
 
     def ready(self) -> None:
+        from applications.enterprise_credit import tasks
+        from ratings.published import announced, changed
+
+        announced.connect(tasks.on_announced, dispatch_uid="enterprise_credit")
+        changed.connect(tasks.on_change, dispatch_uid="enterprise_credit")
         post_migrate.connect(_furnish, sender=self, dispatch_uid="enterprise_credit")
 
 

@@ -41,6 +41,18 @@ def rule_on(day: date) -> EnterpriseRule:
     return _rule(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
 
 
+def rule_named(name: str) -> EnterpriseRule:
+    """The enterprise rule written ``key@version``, once in force. One query. Raises NoDocument."""
+    key, _, version = name.partition("@")
+    rows = RuleDocument.objects.filter(
+        kind=RuleDocument.Kind.ENTERPRISE_RULE, key=key, version=version, activated_at__isnull=False
+    )
+    found = rows.values_list("document", flat=True).first()
+    if found is None:
+        raise NoDocument(f"no enterprise rule {name}")
+    return _rule(found)
+
+
 @transaction.atomic
 def store(kind: str, document: str, *, by: Actor) -> RuleDocument:
     """Check a document and keep it as a draft; a draft of the same key and version is replaced.

@@ -1,6 +1,6 @@
 """Whole cities at a time: what is public of pharmacies, staged in a table for set-based reading."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ STAGED: Final = (
     "seq", "event", "period", "scheme", "grade", "label", "position", "valid_from", "valid_until",
     "under_objection", "reaches", "periods", "turns_on", "last_seq",
 )  # fmt: skip
+#: Those that are staged for who asks for them by name: the enterprise as registered, the grade's score
+#: (thousandths of a point, NULL where there is no grade).
+MORE: Final = {"enterprise_name": "coalesce(e.name, '')", "score": "g.score"}
 
 _LEDGER: Final = PublishedGrade._meta.db_table
 # Of each period the newest row in force counts: its number and whether it reaches, in one number.
@@ -52,7 +55,7 @@ _STAGED: Final = f"""
            least(told.begins, CASE WHEN g.valid_until > %(on)s THEN g.valid_until END,
                  CASE WHEN p.designated_on > %(on)s THEN p.designated_on END,
                  CASE WHEN p.designated_until > %(on)s THEN p.designated_until END) AS turns_on,
-           coalesce(told.last_seq, 0) AS last_seq
+           coalesce(told.last_seq, 0) AS last_seq {{more}}
     FROM ratings_pharmacy p
     JOIN ratings_district d ON d.code = p.district_id
     LEFT JOIN ratings_enterprise e ON e.id = p.enterprise_id
@@ -64,6 +67,11 @@ _STAGED: Final = f"""
     ) objected ON objected.run_id = g.run AND objected.pharmacy_id = g.pharmacy_id
     {{some}}
 """
+#: Which pharmacies ``p`` are wanted.
+_SOME: Final = {
+    "codes": "p.code = ANY(%(codes)s)",
+    "enterprises": "p.enterprise_id IN (SELECT id FROM ratings_enterprise WHERE uscc = ANY(%(enterprises)s))",
+}
 
 
 def stage(
@@ -72,16 +80,20 @@ def stage(
     minimums: Collection[str],
     codes: Collection[str] | None = None,
     until: int | None = None,
+    *,
+    enterprises: Collection[str] | None = None,
+    more: Sequence[str] = (),
 ) -> None:
     """Create the temporary table ``table`` (dropped at commit) with what is public of pharmacies on a day.
 
-    One row a designated pharmacy of ``codes`` (None = all), as :func:`entries` has it; of the grade, the
+    One row a designated pharmacy of ``codes`` and of ``enterprises`` (unified social credit codes; None = all), as :func:`entries` has it; of the grade, the
     newest row in force by then of the latest period, run out or not (NULLs = never rated). ``reaches``:
     whether that grade is, in its own scheme, as good as each of the grades named ``minimums``, or better
     (:func:`reaches`; without any: whether there is a grade). ``periods``: how many of the pharmacy's newest published periods in a row reach them.
     ``turns_on``: the next day on which any of this changes of itself: a later row coming into force, the end of
     the grade or of the designation; NULL where there is none. ``last_seq``: the number of the ledger's last row
-    about it, in force or not, 0 = none. Rows of the ledger after ``until`` (None = all) are not looked at.
+    about it, in force or not, 0 = none. Rows of the ledger after ``until`` (None = all) are not looked at. The table
+    has the columns of STAGED, and after them those of MORE that ``more`` names.
     """
     limits = _limits(minimums)
     params: dict[str, Any] = {
@@ -90,17 +102,18 @@ def stage(
         "schemes": list(limits),
         "worst": list(limits.values()),
         "codes": None if codes is None else list(codes),
+        "enterprises": None if enterprises is None else list(enterprises),
     }
-    told, some = "", ""
-    if codes is not None:
-        told = "AND g.pharmacy_id IN (SELECT id FROM ratings_pharmacy WHERE code = ANY(%(codes)s))"
-        some = "WHERE p.code = ANY(%(codes)s)"
+    tests = [test for name, test in _SOME.items() if params[name] is not None]
+    some = f"WHERE {' AND '.join(tests)}" if tests else ""
+    told = f"AND g.pharmacy_id IN (SELECT p.id FROM ratings_pharmacy p {some})" if tests else ""
+    added = "".join(f", {MORE[name]} AS {name}" for name in more)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS pg_temp.told, pg_temp.{table}")
         cursor.execute(_TOLD.format(some=told), params)
         # Without it, the planner takes the join for one of some hundred rows.
         cursor.execute("ANALYZE pg_temp.told")
-        cursor.execute(_STAGED.format(table=table, some=some), params)
+        cursor.execute(_STAGED.format(table=table, some=some, more=added), params)
         cursor.execute(f"ANALYZE pg_temp.{table}")
         cursor.execute("DROP TABLE pg_temp.told")
 

@@ -93,6 +93,11 @@ class EnterpriseRule(Part):
     #: ranks hold those with a score; below so many in a district, none is given
     min_ranked: Annotated[Whole, Field(description="排名至少要有几家")] = 1
 
+    @property
+    def named(self) -> str:
+        """``key@version``, as assessments name it."""
+        return f"{self.key}@{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
