@@ -18,7 +18,7 @@ from applications.bank_loans.models import Authorisation, Change, LoanProduct
 from creditsys import documents
 from ratings.published import Step, districts, entries, scale, scheme_in_force
 from ratings.services.audit import Actor, record
-from ratings.services.errors import Refused
+from ratings.services.errors import Refused, RefusedRows
 
 #: What may be set of a product once it is there.
 TERMS: Final = (
@@ -42,12 +42,11 @@ class Row:
     valid_until: date | None
 
 
-class BadRows(Refused):
+class BadRows(RefusedRows):
     """Rows of a list of authorisations that cannot be recorded: (line, why); nothing was."""
 
     def __init__(self, faults: Sequence[tuple[int, str]]) -> None:
-        super().__init__(f"{len(faults)} 处有误，一行也没有登记。请改正后重新上传。")
-        self.faults = tuple(faults)
+        super().__init__(f"{len(faults)} 处有误，一行也没有登记。请改正后重新上传。", faults)
 
 
 def minimum_grades(today: date) -> tuple[Step, ...]:

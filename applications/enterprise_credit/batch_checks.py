@@ -26,7 +26,7 @@ from applications.enterprise_credit.rules.conditions import records_wanted
 from applications.enterprise_credit.rules.judging import Reason, criteria_for, judge, verdict_of
 from applications.enterprise_credit.viewing import Viewer
 from ratings.services.audit import record
-from ratings.services.errors import Refused
+from ratings.services.errors import Refused, RefusedRows
 from ratings.services.imports.staging import copying
 
 _LINES: Final = CheckLine._meta.db_table
@@ -54,12 +54,13 @@ class KeyReused(Exception):
     """The idempotency key has served for another list."""
 
 
-class BadOutcomes(Refused):
-    """Outcomes that are not taken, none of them; ``faults`` are (row of the list, what is wrong)."""
+class BadOutcomes(RefusedRows):
+    """Outcomes that are not taken, none of them; ``numbered`` says what the rows of the faults count."""
 
-    def __init__(self, faults: Sequence[tuple[int, str]]) -> None:
-        super().__init__(f"有 {len(faults):,} 处有误，什么也没有保存；请更正后重新提交。")
-        self.faults = faults
+    def __init__(self, faults: Sequence[tuple[int, str]], numbered: str = "名单的序号") -> None:
+        super().__init__(
+            f"有 {len(faults):,} 处有误，什么也没有保存；请更正后重新提交（行号为{numbered}）。", faults
+        )
 
 
 @dataclass(frozen=True, slots=True)

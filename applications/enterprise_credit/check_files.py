@@ -165,7 +165,7 @@ def read_outcomes(file: BinaryIO, size: int) -> list[Report]:
                 if len(reports) + len(faults) > MAX_LINES:
                     raise Refused(f"反馈超过 {MAX_LINES:,} 行；请用核查结果原来的文件。")
     if faults:
-        raise BadOutcomes(faults)
+        raise BadOutcomes(faults, "文件的行号")
     if not reports:
         raise Refused("文件里没有填写结果反馈。请在“结果反馈”一列填写后上传。")
     return reports

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from applications.clients.models import Organisation
-from applications.enterprise_credit.counting import figures_of
+from applications.enterprise_credit.counting import figures_of, months_before
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import CreditRecord, CreditSubject, MeasureCase, Standing
 from applications.enterprise_credit.rules.catalogue import Catalogue, JointMeasure, RecordType, may_see
@@ -211,7 +211,7 @@ def _records(
 ) -> dict[tuple[str, str], list[tuple[str, date]]]:
     """For each new case: type and day of the records that count, the newest first. One query."""
     asked = [
-        (key, kind.key, _months(kind, condition.within_months))
+        (key, kind.key, _counted_after(kind, condition.within_months, on))
         for key in {measure for measure, _ in new}
         if (condition := measures[key].when.records)
         for kind in types_of(catalogue, condition)
@@ -222,19 +222,19 @@ def _records(
         cursor.execute(
             f"""SELECT new.measure, new.subject, r.record_type, r.decided_on
                 FROM unnest(%(measures)s::text[], %(subjects)s::text[]) new(measure, subject)
-                JOIN unnest(%(of)s::text[], %(types)s::text[], %(months)s::int[]) asked(measure, type, months)
+                JOIN unnest(%(of)s::text[], %(types)s::text[], %(after)s::date[]) asked(measure, type, after)
                      ON asked.measure = new.measure
                 JOIN {CreditRecord._meta.db_table} r
                      ON r.subject_id = new.subject AND r.record_type = asked.type AND r.voided_at IS NULL
                 WHERE r.valid_from <= %(on)s AND (r.valid_until IS NULL OR r.valid_until > %(on)s)
-                      AND (asked.months IS NULL OR r.decided_on > %(on)s - make_interval(months => asked.months))
+                      AND r.decided_on > asked.after
                 ORDER BY new.measure, new.subject, r.decided_on DESC, r.id""",
             {
                 "measures": [measure for measure, _ in new],
                 "subjects": [subject for _, subject in new],
                 "of": [measure for measure, _, _ in asked],
                 "types": [kind for _, kind, _ in asked],
-                "months": [months for _, _, months in asked],
+                "after": [after for _, _, after in asked],
                 "on": on,
             },
         )
@@ -242,9 +242,10 @@ def _records(
         return {case: [(row[2], row[3]) for row in rows] for case, rows in grouped}
 
 
-def _months(kind: RecordType, within: int | None) -> int | None:
-    """For how many months after they were decided records of a type count."""
-    return min((months for months in (within, kind.shown_months) if months is not None), default=None)
+def _counted_after(kind: RecordType, within: int | None, on: date) -> date:
+    """Records of a type that were decided after this day count: as :mod:`counting` has it."""
+    spans = [months for months in (within, kind.shown_months) if months is not None]
+    return months_before(on, min(spans)) if spans else date.min
 
 
 def _basis(

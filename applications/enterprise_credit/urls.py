@@ -1,5 +1,7 @@
 """Addresses of this application: its API; officials' pages lie in the admin."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from applications.enterprise_credit.api import urls as api
+
+urlpatterns: list[URLPattern | URLResolver] = [path("api/v1/department/", include(api))]

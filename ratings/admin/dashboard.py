@@ -1,5 +1,6 @@
-"""The start page: latest grades in the user's scope, batches that wait, common tasks."""
+"""The start page: latest grades in the user's scope, batches that wait, common tasks; what applications add."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
@@ -8,6 +9,7 @@ from django.urls import reverse
 from ratings.admin import show
 from ratings.admin.desk.work import work
 from ratings.admin.grades import run_scope
+from ratings.admin.home import Home, homes
 from ratings.admin.imports import kind_title
 from ratings.admin.rating_filters import finished_runs, whole_city_first
 from ratings.admin.run_figures import distribution
@@ -22,9 +24,11 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     """Adds what ``admin/index.html`` draws; each part only for those who may see it."""
     user = request.user
     page["title"] = "工作台"
-    page["scope"] = _scope(request)
-    page["tasks"] = _tasks(request)
-    page["work"] = work(request)
+    applications = homes(request)
+    page["scope"] = _scope(request, applications)
+    page["tasks"] = _tasks(request) + [task for home in applications for task in home.tasks]
+    page["work"] = _work(request, applications)
+    page["cards"] = [card for home in applications for card in home.cards]
     if user.has_perm("ratings.view_rating"):
         page["latest"] = _latest(request)
     if user.has_perm("ratings.view_pharmacy"):
@@ -45,12 +49,26 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     return page
 
 
-def _scope(request: HttpRequest) -> str:
+def _scope(request: HttpRequest, applications: list[Home]) -> str:
+    """Where the user works: for whom in applications, and in which districts of the rating."""
+    standings = [f"所属部门：{home.standing}" for home in applications if home.standing]
     districts = districts_of(request.user)
     if districts is None:
-        return "全市"
-    names = District.objects.filter(code__in=districts).values_list("name", flat=True)
-    return "、".join(names) or "未设管辖范围：请联系系统管理员"
+        standings.append("管辖范围：全市")
+    elif districts:
+        names = District.objects.filter(code__in=districts).values_list("name", flat=True)
+        standings.append(f"管辖范围：{'、'.join(names)}")
+    return "　｜　".join(standings) or "未设管辖范围，也未登记所属部门：请联系系统管理员"
+
+
+def _work(request: HttpRequest, applications: list[Home]) -> list[dict[str, Any]] | None:
+    """What waits for the user in the rating and in applications; None for those without any duty."""
+    own = work(request)
+    waiting = [home.work for home in applications if home.work is not None]
+    if own is None and not waiting:
+        return None
+    told = [{**asdict(one), "count": show.number(one.count)} for found in waiting for one in found]
+    return (own or []) + told
 
 
 def _latest(request: HttpRequest) -> list[dict[str, Any]]:

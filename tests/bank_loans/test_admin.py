@@ -420,3 +420,36 @@ def test_events_are_found(product: LoanProduct, shops: list[Pharmacy], banker: C
 )
 def test_amounts_in_wan(fen: int, shown: str) -> None:
     assert words.wan(fen) == shown
+
+
+class TestHome:
+    """The start page: what a banking officer may do, what waits, how the lists stand; nothing for others."""
+
+    def test_of_a_banking_officer(self, product: LoanProduct, authorisation: Authorisation) -> None:
+        lend(product, Pharmacy.objects.get(code=authorisation.code))
+        shown = text(staff("banker", BANKING).get(reverse("admin:index")))
+        for told in (
+            "新增贷款产品",
+            "登记授权",
+            "贷款成效",
+            "管辖范围：全市",
+            "没有待办事项",
+            "名单 1 家",
+            "2 行",
+        ):
+            assert told in shown
+        assert "导入文件" not in shown and "在册药店" not in shown
+
+    def test_what_waits(self, product: LoanProduct) -> None:
+        today = timezone.localdate()
+        for number, days in enumerate((1, 30, 31)):
+            building.authorise(product, f"P3306020000{number}", valid_until=today + timedelta(days=days))
+        answer = staff("banker", BANKING).get(reverse("admin:index"))
+        [entry] = answer.context["work"]
+        assert (entry["title"], entry["count"]) == ("授权将在 30 日内到期", "2")
+
+    def test_of_others(self, product: LoanProduct) -> None:
+        """In one district nothing; inspectors see it and have nothing to do."""
+        assert product.name not in text(staff("one", BANKING, whole_city=False).get(reverse("admin:index")))
+        shown = text(staff("two", INSPECTOR).get(reverse("admin:index")))
+        assert product.name in shown and "新增贷款产品" not in shown

@@ -166,7 +166,7 @@ def test_a_check_costs_the_same_queries_however_long_the_list() -> None:
         with CaptureQueriesContext(connection) as captured:
             check(*given, f"{given[0].name}公司", factories.uscc())
         counted.append(len(captured))
-    assert counted[0] == counted[1] <= 25
+    assert counted[0] == counted[1] <= 32
 
 
 def test_a_check_is_never_changed() -> None:
@@ -245,7 +245,7 @@ def test_the_largest_amount_and_a_line_only_once(checked: BatchCheck) -> None:
     assert report_outcomes(viewer(), checked, [Report(1, "GRANTED", batch_checks.MAX_FEN)], AT) == 1
     with pytest.raises(BadOutcomes) as raised:
         report_outcomes(viewer(), checked, [Report(1, "REFUSED"), Report(1, "REFUSED")], AT)
-    assert raised.value.faults == [(1, "这一行写了两次。")]
+    assert raised.value.faults == ((1, "这一行写了两次。"),)
 
 
 def test_only_the_department_that_checked_reports(checked: BatchCheck) -> None:

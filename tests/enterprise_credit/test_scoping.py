@@ -11,7 +11,12 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from applications.enterprise_credit import roles
-from applications.enterprise_credit.admin.scoping import DepartmentAdmin, sees_all_departments, viewer
+from applications.enterprise_credit.admin.scoping import (
+    DepartmentAdmin,
+    DepartmentFilter,
+    sees_all_departments,
+    viewer,
+)
 from applications.enterprise_credit.models import CreditRecord, Membership, RecordBatch
 from applications.roles import INSPECTOR
 from ratings.admin.permissions import in_words, is_shipped, offered
@@ -22,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Batches(DepartmentAdmin):
-    list_filter = ("department", ("department", admin.RelatedFieldListFilter), "state")
+    list_filter = (DepartmentFilter, "state")
 
 
 class Records(DepartmentAdmin):

@@ -15,12 +15,12 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from applications.bank_loans import services
-from applications.bank_loans.admin import asking, words
+from applications.bank_loans.admin import words
 from applications.bank_loans.admin.filters import HoldingFilter, ProductFilter
 from applications.bank_loans.admin.standings import NamedAdmin
 from applications.bank_loans.authorisation_files import HEADERS, read_rows
 from applications.bank_loans.models import Authorisation, LoanProduct
-from ratings.admin import show
+from ratings.admin import asking, show
 from ratings.admin.on_record import record_look
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
@@ -37,7 +37,7 @@ class RecordForm(forms.Form):
     code = asking.line("定点编码", most=12, help_text="如 P33060200672")
     valid_from = asking.day("起始日")
     valid_until = asking.day("失效日", required=False)
-    document = asking.document()
+    document = asking.document("授权书")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -18,11 +18,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from applications.bank_loans import outcomes
-from applications.bank_loans.admin import asking, chart, words
+from applications.bank_loans.admin import chart, words
 from applications.bank_loans.admin.filters import ProductFilter
 from applications.bank_loans.admin.standings import NamedAdmin
 from applications.bank_loans.models import FeedbackBatch, LoanEvent, LoanProduct
-from ratings.admin import show
+from ratings.admin import asking, show
 from ratings.admin.base import CityAdmin
 from ratings.admin.exports import ExportAdmin, SafeCSV, SafeXLSX
 from ratings.published import Step, districts

@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from applications.bank_loans import services
-from applications.bank_loans.admin import asking, words
+from applications.bank_loans.admin import words
 from applications.bank_loans.models import Authorisation, Change, LoanProduct, Reason, Standing
 from applications.clients.models import Organisation
-from ratings.admin import show
+from ratings.admin import asking, show
 from ratings.admin.base import CityAdmin
 from ratings.published import districts
 from ratings.services.audit import Actor

@@ -21,12 +21,11 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
-from applications.bank_loans.admin import asking
 from applications.bank_loans.models import Delivery, Endpoint
 from applications.bank_loans.webhooks import messages as said
 from applications.bank_loans.webhooks import services
 from applications.clients.models import Organisation
-from ratings.admin import show
+from ratings.admin import asking, show
 from ratings.admin.base import CityAdmin
 from ratings.admin.on_record import refuse
 from ratings.services.audit import Actor

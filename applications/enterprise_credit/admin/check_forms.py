@@ -12,6 +12,7 @@ from applications.enterprise_credit.check_lists import MAX_FILE, MAX_LINES, MAX_
 from applications.enterprise_credit.models import CheckLine, MeasureCase
 from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.rules.kinds import VERDICTS
+from ratings.admin import asking
 from ratings.services.imports.errors import BadValue
 from ratings.services.imports.parsing import amount_parser, clean
 
@@ -23,16 +24,9 @@ _read_yuan: Final = amount_parser(100, 0, MAX_FEN)
 class CheckForm(forms.Form):
     """A list to be checked: uploaded or pasted, and what for."""
 
-    purpose = forms.ChoiceField(
-        label="用途", widget=forms.Select(attrs=_INPUT), error_messages={"required": "请选择用途。"}
-    )
-    case_no = forms.CharField(
-        label="案号或项目号", max_length=100, required=False, widget=forms.TextInput(attrs=_INPUT)
-    )
-    title = forms.CharField(
-        label="名单名称", max_length=200, widget=forms.TextInput(attrs=_INPUT),
-        help_text="如：2026 年度专项补助申报企业", error_messages={"required": "请填写名单名称。"},
-    )  # fmt: skip
+    purpose = asking.choice("用途")
+    case_no = asking.line("案号或项目号", most=100, required=False)
+    title = asking.line("名单名称", most=200, help_text="如：2026 年度专项补助申报企业")
     file = forms.FileField(
         label="名单文件", required=False, widget=forms.FileInput(attrs=_FILES),
         help_text=f"CSV 或 XLSX，含“统一社会信用代码”或“企业名称”列，最多 {MAX_LINES:,} 家、{MAX_FILE // 1024**2} MB。",
@@ -63,17 +57,13 @@ class CheckForm(forms.Form):
 class BulkForm(forms.Form):
     """One outcome for all lines of a verdict that have none yet."""
 
-    verdict = forms.ChoiceField(label="结论", widget=forms.Select(attrs=_INPUT))
-    outcome = forms.ChoiceField(
-        label="一律记为", choices=CheckLine.Outcome.choices, widget=forms.Select(attrs=_INPUT)
-    )
+    verdict = asking.choice("结论")
+    outcome = asking.choice("一律记为", choices=CheckLine.Outcome.choices)
     amount = forms.CharField(
         label="每家金额（元）", required=False, max_length=40,
         widget=forms.TextInput(attrs={**_INPUT, "inputmode": "decimal"}),
     )  # fmt: skip
-    note = forms.CharField(
-        label="反馈说明", required=False, max_length=500, widget=forms.TextInput(attrs=_INPUT)
-    )
+    note = asking.line("反馈说明", most=500, required=False)
 
     def __init__(self, *args: Any, waiting: Mapping[str, int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -104,12 +94,8 @@ class OutcomeFileForm(forms.Form):
 class SpanForm(forms.Form):
     """From which day of checking to which."""
 
-    start = forms.DateField(
-        label="核查日自", widget=forms.DateInput(attrs={**_INPUT, "type": "date"}, format="%Y-%m-%d")
-    )
-    until = forms.DateField(
-        label="至", widget=forms.DateInput(attrs={**_INPUT, "type": "date"}, format="%Y-%m-%d")
-    )
+    start = asking.day("核查日自")
+    until = asking.day("至")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -122,18 +108,12 @@ class SpanForm(forms.Form):
 class HandlingForm(forms.Form):
     """What was done about a measure."""
 
-    state = forms.ChoiceField(
-        label="办理结果",
+    state = asking.choice(
+        "办理结果",
         choices=[(one.value, one.label) for one in (MeasureCase.State.APPLIED, MeasureCase.State.DECLINED)],
-        widget=forms.Select(attrs=_INPUT),
     )
-    done_on = forms.DateField(
-        label="办理日期", widget=forms.DateInput(attrs={**_INPUT, "type": "date"}, format="%Y-%m-%d"),
-        error_messages={"required": "请填写办理日期。", "invalid": "日期写法不对，应如 2026-01-31。"},
-    )  # fmt: skip
-    document_no = forms.CharField(
-        label="文书号", required=False, max_length=120, widget=forms.TextInput(attrs=_INPUT)
-    )
+    done_on = asking.day("办理日期")
+    document_no = asking.line("文书号", most=120, required=False)
     note = forms.CharField(
         label="办理情况", max_length=1000, widget=forms.Textarea(attrs={**_INPUT, "rows": 4}),
         help_text="做了什么，或为什么没有实施；记入操作记录。", error_messages={"required": "请填写办理情况。"},

@@ -1,9 +1,9 @@
 """Batch checks: a list is checked, its result is read and downloaded, and what came of it is reported back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -31,17 +31,15 @@ from applications.enterprise_credit.admin.scoping import DepartmentAdmin, sees_a
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import BatchCheck, CheckLine
 from applications.enterprise_credit.rules.kinds import VERDICTS
-from ratings.admin import show
+from ratings.admin import asking, show
 from ratings.admin.on_record import note_refusal
 from ratings.services.audit import Actor, record
-from ratings.services.errors import Refused
+from ratings.services.errors import Refused, RefusedRows
 
 BADGES: Final = {"PASS": "good", "ATTENTION": "warn", "REJECT": "bad", "UNKNOWN": "plain"}
 _COUNTS: Final = {"PASS": "passed", "ATTENTION": "attention", "REJECT": "rejected", "UNKNOWN": "unknown"}
 _OUTCOME_BADGES: Final = {"GRANTED": "good", "REFUSED": "plain", "OTHER": "warn"}
 _LINES_A_PAGE: Final = 50
-#: So many wrong rows are listed.
-_SHOWN: Final = 200
 _STATISTICS: Final = (
     "核查次数", "核查家数", "通过", "需关注", "不通过", "查无此企业", "已反馈", "已给予", "给予金额", "违背结论给予",
 )  # fmt: skip
@@ -107,12 +105,7 @@ class BatchCheckAdmin(DepartmentAdmin):
         if who is None or not self.has_add_permission(request):
             raise PermissionDenied
         catalogue = catalogue_on(timezone.localdate())
-        posted = request.method == "POST"
-        form = (
-            CheckForm(request.POST, request.FILES, catalogue=catalogue)
-            if posted
-            else CheckForm(catalogue=catalogue)
-        )
+        form: Any = partial(CheckForm, catalogue=catalogue)
 
         def do(given: dict[str, Any]) -> tuple[str, str]:
             file = given["file"]
@@ -127,8 +120,8 @@ class BatchCheckAdmin(DepartmentAdmin):
             return show.change_url(made), f"已核查 {len(listed.entries):,} 家企业。"
 
         note = "每家企业的查询都连同用途记入查询记录。"
-        return self._ask(
-            request, form, do, title="核查名单", button="核查", note=note, back=show.list_url(BatchCheck)
+        return asking.ask(
+            self, request, "核查名单", form, do, button="核查", note=note, back=show.list_url(BatchCheck)
         )
 
     def change_view(
@@ -184,7 +177,8 @@ class BatchCheckAdmin(DepartmentAdmin):
                     raise batch_checks.BadOutcomes(wrong)
                 many = batch_checks.report_outcomes(who, check, reports, timezone.now())
             except Refused as refused:
-                faults = _texts(refused, "序号")
+                rows = refused.faults if isinstance(refused, RefusedRows) else ()
+                faults = [str(refused), *(f"序号 {row}：{text}" for row, text in rows)]
                 note_refusal(request, faults[0])
             else:
                 messages.success(request, f"已保存 {many:,} 家的结果反馈。" if many else "没有改动。")
@@ -199,7 +193,7 @@ class BatchCheckAdmin(DepartmentAdmin):
         waiting = dict(
             check.lines.filter(outcome="").order_by().values_list("verdict").annotate(rows=Count("*"))
         )
-        form = BulkForm(request.POST if request.method == "POST" else None, waiting=waiting)
+        form: Any = partial(BulkForm, waiting=waiting)
 
         def do(given: dict[str, Any]) -> tuple[str, str]:
             rows = check.lines.filter(outcome="", verdict=given["verdict"]).values_list("row", flat=True)
@@ -212,14 +206,13 @@ class BatchCheckAdmin(DepartmentAdmin):
         note = (
             "只写到还没有反馈的企业；已反馈的不变。" if waiting else "所有企业都已反馈；要更正，请逐家填写。"
         )
-        return self._ask(
-            request, form, do, title="批量反馈结果", button="保存", note=note, back=show.change_url(check)
+        return asking.ask(
+            self, request, "批量反馈结果", form, do, button="保存", note=note, back=show.change_url(check)
         )
 
     def upload_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Outcomes from the checked list that was downloaded and filled in."""
         check, who = self._to_report(request, pk)
-        form = OutcomeFileForm(request.POST, request.FILES) if request.method == "POST" else OutcomeFileForm()
 
         def do(given: dict[str, Any]) -> tuple[str, str]:
             reports = check_files.read_outcomes(given["file"], given["file"].size)
@@ -227,8 +220,15 @@ class BatchCheckAdmin(DepartmentAdmin):
             return show.change_url(check), f"已保存 {many:,} 家的结果反馈，其余没有改动。"
 
         note = "全部正确才保存；有一行不对，就一行也不保存，并逐行说明。"
-        return self._ask(
-            request, form, do, title="上传结果反馈", button="上传", note=note, back=show.change_url(check)
+        return asking.ask(
+            self,
+            request,
+            "上传结果反馈",
+            OutcomeFileForm,
+            do,
+            button="上传",
+            note=note,
+            back=show.change_url(check),
         )
 
     def _to_report(self, request: HttpRequest, pk: int) -> tuple[BatchCheck, Any]:
@@ -236,28 +236,6 @@ class BatchCheckAdmin(DepartmentAdmin):
         if not self.may_report(request):
             raise PermissionDenied
         return check, viewer(request)
-
-    def _ask(
-        self,
-        request: HttpRequest,
-        form: forms.Form,
-        do: Callable[[dict[str, Any]], tuple[str, str]],
-        *,
-        title: str,
-        **context: Any,
-    ) -> HttpResponse:
-        """The form; ``do`` with its cleaned values, which gives where to go and what to say. Refusals stand over it."""
-        faults: list[str] = []
-        if form.is_bound and form.is_valid():
-            try:
-                where, said = do(form.cleaned_data)
-            except Refused as refused:
-                faults = _texts(refused, "行" if "file" in form.fields else "序号")
-                note_refusal(request, faults[0])
-            else:
-                messages.success(request, said)
-                return HttpResponseRedirect(where)
-        return self.page(request, "ratings/admin/desk/act.html", title, form=form, faults=faults, **context)
 
     # statistics
 
@@ -405,7 +383,7 @@ def _outcome(line: CheckLine) -> SafeString:
 def _entry(line: CheckLine, given: dict[str, Any]) -> tuple[str, str, str]:
     """What stands in the fields of a line: what was typed, else what is stored."""
     stored = {"outcome": line.outcome, "amount": yuan(line.amount_fen), "note": line.outcome_note}
-    return tuple(given.get(f"{name}-{line.row}", value) for name, value in stored.items())  # type: ignore[return-value]
+    return tuple(given.get(f"{name}-{line.row}", value) for name, value in stored.items())
 
 
 def _figures(one: batch_checks.Statistics) -> Sequence[Any]:
@@ -414,12 +392,3 @@ def _figures(one: batch_checks.Statistics) -> Sequence[Any]:
         one.checks, one.lines, one.passed, one.attention, one.rejected, one.unknown, one.reported, one.granted,
     )  # fmt: skip
     return (*(f"{count:,}" for count in counts), show.yuan(one.granted_fen), in_spite)
-
-
-def _texts(refused: Refused, where: str) -> list[str]:
-    faults = refused.faults if isinstance(refused, batch_checks.BadOutcomes) else ()
-    told = [
-        f"第 {row} 行：{text}" if where == "行" else f"序号 {row}：{text}" for row, text in faults[:_SHOWN]
-    ]
-    more = [f"另有 {len(faults) - _SHOWN:,} 处未列出。"] if len(faults) > _SHOWN else []
-    return [str(refused), *told, *more]

@@ -4,7 +4,9 @@ from typing import Any, Final
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from unfold.contrib.filters.admin import DropdownFilter
 
+from applications.clients.models import Organisation
 from applications.enterprise_credit.viewing import Viewer, viewer_of
 from ratings.admin.base import ReadOnlyAdmin, ScopedAdmin, sees_whole_city
 
@@ -22,6 +24,23 @@ def viewer(request: HttpRequest) -> Viewer | None:
 def sees_all_departments(request: HttpRequest) -> bool:
     """Whether the user keeps the whole: works for the whole city, and for no department in particular."""
     return viewer(request) is None and sees_whole_city(request)
+
+
+class DepartmentFilter(DropdownFilter):
+    """By department, where all are seen; for admins whose rows have a ``department``."""
+
+    title = "部门"
+    parameter_name = "department"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        rows = Organisation.objects.filter(kind=Organisation.Kind.DEPARTMENT).order_by("name")
+        return [(str(key), name) for key, name in rows.values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        if not value:
+            return queryset
+        return queryset.filter(department=int(value)) if value.isdecimal() else queryset.none()
 
 
 class DepartmentAdmin(ReadOnlyAdmin):
@@ -57,9 +76,4 @@ class DepartmentAdmin(ReadOnlyAdmin):
         filters = super().get_list_filter(request)
         if sees_all_departments(request):
             return filters
-        return [one for one in filters if not _is_of(one, self.department_field)]
-
-
-def _is_of(list_filter: Any, field: str) -> bool:
-    name = list_filter[0] if isinstance(list_filter, (tuple, list)) else list_filter
-    return bool(name == field)
+        return [one for one in filters if one is not DepartmentFilter]

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clients', '0002_token_binding'),
-        ('enterprise_credit', '0001_initial'),
+        ('enterprise_credit', '0002_records'),
         migrations.swappable_dependency(settings.OAUTH2_PROVIDER_APPLICATION_MODEL),
     ]
 

@@ -44,7 +44,7 @@ class RecordBatch(models.Model):
     corrected = models.IntegerField("更正", default=0)
     withdrawn = models.IntegerField("撤销", default=0)
     unchanged = models.IntegerField("未变", default=0)
-    #: of those taken in: without a known enterprise, or under another name
+    #: taken in, too, and not among those: without a known enterprise, or under another name
     unmatched = models.IntegerField("待匹配", default=0)
     refused = models.IntegerField("拒收", default=0)
     problems = models.JSONField("拒收明细", default=list, blank=True)
@@ -158,6 +158,16 @@ class CreditRecord(models.Model):
                 fields=("record_type", "id"),
                 condition=Q(voided_at=None) & ~Q(match="MATCHED"),
                 name="creditrecord_unmatched",
+            ),
+            models.Index(
+                fields=("uscc",),
+                condition=Q(voided_at=None) & ~Q(match="MATCHED"),
+                name="creditrecord_waiting",
+            ),
+            models.Index(
+                fields=("record_type", "record_no"),
+                condition=Q(voided_at__isnull=False),
+                name="creditrecord_voided",
             ),
         )
         constraints = (

@@ -11,10 +11,9 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from applications.bank_loans.services import BadRows
 from ratings.admin.base import ScopedAdmin
 from ratings.admin.on_record import note_refusal
-from ratings.services.errors import Refused
+from ratings.services.errors import Refused, RefusedRows
 
 _INPUT: Final = {"class": "cs-input"}
 #: So many wrong rows of a file are listed.
@@ -81,7 +80,7 @@ def row(label: str, queryset: Any, **options: Any) -> Any:
     )
 
 
-def document(label: str = "授权书") -> forms.FileField:
+def document(label: str) -> forms.FileField:
     return forms.FileField(
         label=label,
         help_text=f"PDF、JPEG 或 PNG，不超过 {settings.EVIDENCE_MAX_MB} MB；按内容核验。",
@@ -158,7 +157,7 @@ def ask(
 def _texts(refused: Refused | ValidationError) -> list[str]:
     if isinstance(refused, ValidationError):
         return list(refused.messages)
-    rows: Sequence[tuple[int, str]] = refused.faults if isinstance(refused, BadRows) else ()
+    rows: Sequence[tuple[int, str]] = refused.faults if isinstance(refused, RefusedRows) else ()
     more = [f"另有 {len(rows) - _SHOWN} 处未列出。"] if len(rows) > _SHOWN else []
     return [str(refused), *(f"第 {number} 行：{text}" for number, text in rows[:_SHOWN]), *more]
 

@@ -1,0 +1,12 @@
+"""Addresses under ``/api/v1/department/``."""
+
+from django.urls import path
+
+from applications.enterprise_credit.api import records
+
+app_name = "enterprise_credit_api"
+urlpatterns = [
+    path("record-types/", records.RecordTypes.as_view(), name="record_types"),
+    path("records/<slug:record_type>/", records.Records.as_view(), name="records"),
+    path("records/<slug:record_type>/batches/<int:batch>/", records.Batch.as_view(), name="batch"),
+]
