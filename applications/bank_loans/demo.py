@@ -22,7 +22,7 @@ from applications.bank_loans import services
 from applications.bank_loans.feedback import take_in
 from applications.bank_loans.models import Authorisation, FeedbackBatch, LoanProduct, Standing
 from applications.clients.models import Client, Organisation
-from applications.clients.oauth import SCOPES
+from applications.clients.oauth import scopes_of
 from applications.clients.services import issue_secret, register_client, register_organisation
 from ratings.published import current_page
 from ratings.services.audit import Actor
@@ -70,7 +70,7 @@ def furnish() -> list[str]:
     _product(bank, "sandbox", "联调产品（演示）", today, is_sandbox=True)
     client = Client.objects.filter(organisation=bank).order_by("pk").first()
     if client is None:
-        client = register_client(bank, "信贷系统（演示）", SCOPES, by=_ACTOR)
+        client = register_client(bank, "信贷系统（演示）", scopes_of(bank.kind), by=_ACTOR)
     if not Authorisation.objects.filter(product=product).exists():
         _authorise(product, today)
     if not FeedbackBatch.objects.filter(product=product).exists():

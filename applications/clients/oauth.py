@@ -20,7 +20,8 @@ from applications.clients.certificates import certificate_of
 from applications.clients.models import Client, TokenBinding
 from creditsys.addresses import client_address
 
-#: What a client may be allowed to do: id and what it means, translatable.
+#: What a client may be allowed to do: id, which begins with the kind of its organisation, and what it means,
+#: translatable.
 SCOPES: Final[dict[str, str | Promise]] = {
     "bank:read": _("读取贷款产品的名单及其变动"),
     "bank:check": _("按编码核查贷款资格"),
@@ -29,6 +30,13 @@ SCOPES: Final[dict[str, str | Promise]] = {
     "department:check": _("核查企业名单并反馈结果"),
     "department:supply": _("报送信用信息"),
 }
+
+
+def scopes_of(kind: str) -> tuple[str, ...]:
+    """What clients of a kind of organisation (BANK, DEPARTMENT) may be allowed to do."""
+    return tuple(scope for scope in SCOPES if scope.startswith(f"{kind.lower()}:"))
+
+
 #: What client ids, secrets and tokens are made of (RFC 6749, appendix A).
 VISIBLE: Final = re.compile(r"[\x20-\x7e]*")
 

@@ -19,7 +19,7 @@ from oauth2_provider.models import AccessToken
 
 from applications.clients.certificates import thumbprint
 from applications.clients.models import SHA256, Client, ClientSecret, Organisation
-from applications.clients.oauth import SCOPES
+from applications.clients.oauth import SCOPES, scopes_of
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 
@@ -71,7 +71,7 @@ def register_client(
         # The toolkit's own secret is not used, and a hash of one would take long.
         client_secret="",
         hash_client_secret=False,
-        scopes=_checked_scopes(scopes),
+        scopes=_checked_scopes(scopes, organisation),
         networks=checked_networks(networks),
         certificates=checked_certificates(certificates),
     )
@@ -99,7 +99,7 @@ def change_client(
     client = Client.objects.select_for_update().get(pk=client.pk)
     before = _state(client)
     client.name = _name(name)
-    client.scopes = _checked_scopes(scopes)
+    client.scopes = _checked_scopes(scopes, client.organisation)
     client.networks = checked_networks(networks)
     client.certificates = checked_certificates(certificates)
     client.is_active = active
@@ -193,10 +193,12 @@ def _name(text: str) -> str:
     return name
 
 
-def _checked_scopes(wanted: Iterable[str]) -> list[str]:
+def _checked_scopes(wanted: Iterable[str], organisation: Organisation) -> list[str]:
     given = set(wanted)
     if unknown := sorted(given - set(SCOPES)):
         raise Refused(f"没有权限范围 {unknown[0]}。")
+    if others := sorted(given - set(scopes_of(organisation.kind))):
+        raise Refused(f"{organisation.get_kind_display()}的客户端不能有权限范围 {others[0]}。")
     if not given:
         raise Refused("须给客户端至少一项权限范围。")
     return [scope for scope in SCOPES if scope in given]

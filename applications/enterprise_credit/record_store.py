@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -98,6 +98,12 @@ def send(copy: Copy, lines: Iterable[str]) -> None:
     copy.write("".join(lines).replace("\\", "\\\\").encode())
 
 
+def analyse() -> None:
+    """Let the database look at a great many staged rows before they are compared."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {STAGE}")
+
+
 def compare(record_type: str, lacking: Collection[str] = ()) -> None:
     """Hold the staged rows against the live records of the type and the enterprises; leaves the table ROWS.
 
@@ -115,7 +121,6 @@ def compare(record_type: str, lacking: Collection[str] = ()) -> None:
         kept = "SELECT jsonb_object_agg(key, value) FROM jsonb_each(o.data) WHERE key = ANY(%(fields)s)"
         data = f"coalesce(({kept}), '{{}}') || s.data"
     with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE {STAGE}")
         cursor.execute(
             f"""
             CREATE TEMPORARY TABLE {ROWS} ON COMMIT DROP AS
@@ -184,7 +189,7 @@ def outcomes() -> Iterator[tuple[int, str, str, str]]:
 
 def write(batch: RecordBatch, by: str, at: datetime) -> set[str] | None:
     """Write what :func:`compare` found, refused rows left out; the enterprises it touches, None = a great many."""
-    given = {"batch": batch.pk, "type": batch.record_type, "by": by, "at": at}
+    given: dict[str, Any] = {"batch": batch.pk, "type": batch.record_type, "by": by, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

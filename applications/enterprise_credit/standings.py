@@ -15,7 +15,14 @@ from applications.enterprise_credit.counting import COUNTED, STORES, count, page
 from applications.enterprise_credit.documents import rule_named, rule_on
 from applications.enterprise_credit.models import Assessment, CreditSubject, Standing
 from applications.enterprise_credit.names import grams, name_key
-from applications.enterprise_credit.rules.assessment import Assessed, EnterpriseRule, Result, assess, results, slots
+from applications.enterprise_credit.rules.assessment import (
+    Assessed,
+    EnterpriseRule,
+    Result,
+    assess,
+    results,
+    slots,
+)
 from applications.enterprise_credit.rules.figures import restored
 from ratings.published import last_seq, stage
 

@@ -10,7 +10,6 @@ from django.test import Client as Browser
 
 from applications.bank_loans.api import views
 from applications.clients.models import Organisation
-from applications.clients.oauth import SCOPES
 from tests.bank_loans import building
 from tests.clients import building as clients
 
@@ -26,7 +25,7 @@ class Program:
     """A client of a bank, with a token; asks for things of one product."""
 
     def __init__(self, bank: Organisation | None = None, *scopes: str, product: str = "edai") -> None:
-        self.client = clients.client(scopes or tuple(SCOPES), bank or building.bank())
+        self.client = clients.client(scopes, bank or building.bank())
         self.headers = clients.bearer(self.client)
         self.address = f"{PRODUCTS}{product}/"
 

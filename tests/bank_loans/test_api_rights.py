@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 
 from applications.clients.models import Call
+from applications.clients.oauth import scopes_of
 from tests.applications.test_api_signatures import Answer
 from tests.bank_loans.building import TODAY, A, B, C, bank, city, product
 from tests.bank_loans.calling import PRODUCTS, Program, on
@@ -70,6 +71,11 @@ class TestOtherBanks:
         product("other", bank=bank("xyz"))
         department = clients.organisation(kind="DEPARTMENT", key="dep", name="某局")
         own, theirs = Program(), Program(department)
+        assert {theirs.get(path).status_code for path in (*READ, CHECK)} == {403}
+        # past the service, which gives a department's program no scope of banks
+        theirs.client.scopes = list(scopes_of("BANK"))
+        theirs.client.save()
+        theirs.headers = clients.bearer(theirs.client)
         for path in (*READ, CHECK):
             told = {
                 told_of(own.get(f"{PRODUCTS}other/{path}")),

@@ -18,7 +18,7 @@ from django.test import Client as Browser
 
 from applications.clients import services
 from applications.clients.models import Client, Organisation
-from applications.clients.oauth import SCOPES
+from applications.clients.oauth import scopes_of
 from ratings.services.audit import SYSTEM
 
 _serial = itertools.count(1)
@@ -33,11 +33,10 @@ def organisation(**values: Any) -> Organisation:
     return services.register_organisation(**given, by=SYSTEM)
 
 
-def client(
-    scopes: Iterable[str] = tuple(SCOPES), organisation_: Organisation | None = None, **values: Any
-) -> Client:
-    """A client in use; ``values`` are networks and certificates."""
-    return services.register_client(organisation_ or organisation(), "核心系统", scopes, **values, by=SYSTEM)
+def client(scopes: Iterable[str] = (), organisation_: Organisation | None = None, **values: Any) -> Client:
+    """A client in use, with all scopes of its kind of organisation; ``values`` are networks and certificates."""
+    of = organisation_ or organisation()
+    return services.register_client(of, "核心系统", scopes or scopes_of(of.kind), **values, by=SYSTEM)
 
 
 def secret(of: Client, **values: Any) -> str:

@@ -95,6 +95,7 @@ class TestClients:
             ({"name": "某" * 101}, "100 字"),
             ({"scopes": []}, "至少一项"),
             ({"scopes": ["bank:all"]}, "bank:all"),
+            ({"scopes": ["bank:read", "department:read"]}, "银行的客户端不能有权限范围 department:read"),
             ({"networks": ["0.0.0.0/0"]}, "所有地址"),
             ({"networks": ["::/0"]}, "所有地址"),
             ({"networks": ["203.0.113.7/24"]}, "网络位以后须为 0"),

@@ -1,5 +1,6 @@
 """The description of the supply of records: what is sent, what is answered (decorators of the views)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
@@ -35,7 +36,7 @@ _MATCHES: Final = {
 }
 
 
-def _choices(of: dict[str, str]) -> str:
+def _choices(of: Mapping[Any, str]) -> str:
     return "; ".join(f"{key}: {text}" for key, text in of.items())
 
 
@@ -43,7 +44,7 @@ class RecordTypeSerializer(serializers.Serializer):
     key = serializers.CharField(help_text="代码，用于地址 Key, as in addresses")
     title = serializers.CharField(help_text="名称 Name")
     kind = serializers.ChoiceField(
-        choices=list(RECORD_KINDS), help_text=f"种类 {_choices({**RECORD_KINDS})} Kind"
+        choices=list(RECORD_KINDS), help_text=f"种类 {_choices(RECORD_KINDS)} Kind"
     )
     publicity = serializers.ChoiceField(
         choices=list(PUBLICITIES),
@@ -128,17 +129,13 @@ _ROW: Final[dict[str, Any]] = {
         "valid_from": _text(
             "生效日，不晚于今天；不写即认定日期 Holds from this day, not in the future; the day of the decision if left out"
         ),
-        "valid_until": _text(
-            "失效日（当日起不再有效）；不写＝未定 Until the day before; open if left out"
-        ),
+        "valid_until": _text("失效日（当日起不再有效）；不写＝未定 Until the day before; open if left out"),
         "data": {
             "type": ["object", "null"],
             "description": "类型自有的字段，见 record-types 中的 schema；金额以分为单位 Fields of the type, see `schema` of"
             " record-types; amounts in fen",
         },
-        "reason": _text(
-            "更正或撤销的原因；撤销必填 Why it is corrected or withdrawn; required to withdraw"
-        ),
+        "reason": _text("更正或撤销的原因；撤销必填 Why it is corrected or withdrawn; required to withdraw"),
         "correction": {
             "type": ["boolean", "null"],
             "description": "true：编号虽已撤销，仍重新报送 true: supply it anew although its number was withdrawn",
@@ -209,9 +206,7 @@ _PATH: Final = OpenApiParameter(
 
 def _good(serializer: type[serializers.Serializer], example: Any) -> dict[tuple[int, str], OpenApiResponse]:
     examples = [OpenApiExample("example", value=example, media_type="application/json")]
-    return {
-        (200, "application/json"): OpenApiResponse(serializer, description="好 OK", examples=examples)
-    }
+    return {(200, "application/json"): OpenApiResponse(serializer, description="好 OK", examples=examples)}
 
 
 record_types: Final = extend_schema(
@@ -247,9 +242,7 @@ supply: Final = extend_schema(
             "type": "object",
             "additionalProperties": False,
             "required": ["records"],
-            "properties": {
-                "records": {"type": "array", "items": _ROW, "minItems": 1, "maxItems": MOST_ROWS}
-            },
+            "properties": {"records": {"type": "array", "items": _ROW, "minItems": 1, "maxItems": MOST_ROWS}},
         }
     },
     examples=[OpenApiExample("records", value={"records": _ROWS}, request_only=True)],

@@ -17,8 +17,8 @@ MOST_ROWS: Final = 10_000
 MOST_BYTES: Final = 20 * 1024 * 1024
 #: So many faults are told of.
 _MOST_FAULTS: Final = 1_000
-_TEXT: Final = (_("须为字符串。"), frozenset({str, type(None)}))
-_FLAG: Final = (_("须为 true 或 false。"), frozenset({bool, type(None)}))
+_TEXT: Final[tuple[Text, frozenset[type]]] = (_("须为字符串。"), frozenset({str, type(None)}))
+_FLAG: Final[tuple[Text, frozenset[type]]] = (_("须为 true 或 false。"), frozenset({bool, type(None)}))
 #: Members of a row: what is wrong, and the types that may be.
 ROW: Final[Mapping[str, tuple[Text, frozenset[type]]]] = {
     **dict.fromkeys(
@@ -27,7 +27,7 @@ ROW: Final[Mapping[str, tuple[Text, frozenset[type]]]] = {
     ),
     "correction": _FLAG,
     "withdraw": _FLAG,
-    "data": (_("须为 JSON 对象（花括号括起）。"), frozenset({dict, type(None)})),
+    "data": (_("须为 JSON 对象（花括号括起）。"), frozenset[type]({dict, type(None)})),
 }  # fmt: skip
 _RIGHT: Final = {name: types for name, (_text, types) in ROW.items()}
 

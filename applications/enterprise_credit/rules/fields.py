@@ -41,11 +41,15 @@ _NO_DAY: Final = _("“{label}”的 {value} 不是日期；请写成 2026-01-31
 _FUTURE: Final = _("“{label}”的 {value} 晚于今天（{today}）；请核对日期。")
 _TOO_EARLY: Final = _("“{label}”的 {value} 过早；最早为 {earliest}，请核对年份。")
 _NO_WHOLE: Final = _("“{label}”的 {value} 不是整数；请写不带小数点和引号的整数。")
-_NO_FEN: Final = _("“{label}”的 {value} 不是以分为单位的整数；请写不带小数点和引号的整数，如 1234 元写 123400。")
+_NO_FEN: Final = _(
+    "“{label}”的 {value} 不是以分为单位的整数；请写不带小数点和引号的整数，如 1234 元写 123400。"
+)
 _BEYOND: Final = _("“{label}”的 {value} 超出范围；须在 -{most} 与 {most} 之间，请核对单位。")
 _NO_CHOICE: Final = _("“{label}”的 {value} 不是可选的内容；须为下列之一：{choices}。")
 _NO_DESIGNATED: Final = _("“{label}”的 {value} 不是定点编码；须为 P 加十一位数字，如 P33060200672。")
-_NO_USCC: Final = _("“{label}”的 {value} 须为十八位数字或大写字母（不含 I、O、S、V、Z）；请对照营业执照核对。")
+_NO_USCC: Final = _(
+    "“{label}”的 {value} 须为十八位数字或大写字母（不含 I、O、S、V、Z）；请对照营业执照核对。"
+)
 _MISTYPED: Final = _("“{label}”的 {value} 校验位不符，可能录错；请对照营业执照核对。")
 _NO_NAME: Final = _("“{label}”的 {value} 中没有名称；请填写营业执照上的名称。")
 
@@ -134,18 +138,28 @@ def checker(record_type: RecordType, today: date) -> Callable[[Mapping[str, Any]
     known = frozenset(member.key for member in inner)
     choices = "、".join(member.key for member in inner)
 
+    # Flat, as it runs for every record of a call.
+    of_row = [(member.key, member.required, member.check) for member in outer]
+    of_data = [(member.key, member.required, member.check) for member in inner]
+
     def check(row: Mapping[str, Any]) -> list[Fault]:
         data = row.get("data") or {}
+        for wanted, given in ((of_row, row), (of_data, data)):
+            get = given.get
+            for key, required, wrong in wanted:
+                value = get(key)
+                if required if value is None or value == "" else wrong(value):
+                    return every(row, data)
+        return every(row, data) if not data.keys() <= known else []
+
+    def every(row: Mapping[str, Any], data: Mapping[str, Any]) -> list[Fault]:
         found = [fault for member in outer if (fault := member.fault(row.get(member.key)))]
         found += [fault for member in inner if (fault := member.fault(data.get(member.key)))]
-        if not data.keys() <= known:
-            unknown = {"choices": choices}
-            found += [
-                Fault(f"data.{key}", UNKNOWN, {"label": _shown(key), **unknown})
-                for key in data
-                if key not in known
-            ]
-        return found
+        return found + [
+            Fault(f"data.{key}", UNKNOWN, {"label": _shown(key), "choices": choices})
+            for key in data
+            if key not in known
+        ]
 
     return check
 

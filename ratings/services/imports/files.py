@@ -1,4 +1,7 @@
-"""Imported files are evidence: kept under MEDIA_ROOT/imports by their SHA-256, for the owner only."""
+"""Imported files are evidence: kept under MEDIA_ROOT by their SHA-256, for the owner only.
+
+Those of the regulator's own imports lie in ``imports``; an application's, whose batches are its own, in a folder of its own.
+"""
 
 import hashlib
 import os
@@ -7,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from django.conf import settings
+from django.db.models import Model
 
-from ratings.models import ImportBatch
 from ratings.services.imports.csv_source import CsvSource
 from ratings.services.imports.errors import UnreadableFile
 from ratings.services.imports.sources import MAX_FILE, Source, refuse_foreign, too_large
@@ -19,6 +22,17 @@ from ratings.services.imports.xlsx_source import XlsxSource
 
 FOLDER = "imports"
 _BLOCK = 1 << 20
+
+
+class Kept(Protocol):
+    """A batch, of whichever table, that stands on a kept file."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def stored_file(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +45,23 @@ class Received:
 
     def keep(self) -> str:
         """Keep the file under its hash; returns the place relative to MEDIA_ROOT."""
-        place = f"{FOLDER}/{self.sha256}"
-        self.path.replace(Path(settings.MEDIA_ROOT) / place)
-        return place
+        place = self.path.with_name(self.sha256)
+        self.path.replace(place)
+        return f"{place.parent.name}/{place.name}"
 
 
-def folder() -> Path:
+def folder(name: str = FOLDER) -> Path:
     """Where imported files are kept."""
-    path = Path(settings.MEDIA_ROOT) / FOLDER
+    path = Path(settings.MEDIA_ROOT) / name
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
 
 
 @contextmanager
-def received(file: BinaryIO) -> Iterator[Received]:
+def received(file: BinaryIO, name: str = FOLDER) -> Iterator[Received]:
     """Copy ``file`` to a temporary place beside its future one; removed unless kept."""
-    handle, name = tempfile.mkstemp(prefix=".incoming-", dir=folder())  # mode 0600
-    path = Path(name)
+    handle, place = tempfile.mkstemp(prefix=".incoming-", dir=folder(name))  # mode 0600
+    path = Path(place)
     try:
         digest, size = hashlib.sha256(), 0
         with os.fdopen(handle, "wb") as target:
@@ -62,7 +76,7 @@ def received(file: BinaryIO) -> Iterator[Received]:
         path.unlink(missing_ok=True)
 
 
-def kept_file(batch: ImportBatch) -> Path:
+def kept_file(batch: Kept) -> Path:
     """The batch's file. Raises UnreadableFile when it is gone or is no longer what was checked."""
     path = Path(settings.MEDIA_ROOT) / batch.stored_file
     if not batch.stored_file or not path.is_file():
@@ -73,17 +87,18 @@ def kept_file(batch: ImportBatch) -> Path:
     return path
 
 
-def forget_file(batch: ImportBatch) -> None:
-    """Delete the file of a dropped batch, unless another batch stands on the same file."""
-    others = ImportBatch.objects.filter(sha256=batch.sha256).exclude(pk=batch.pk)
-    if not others.exclude(state=ImportBatch.State.DROPPED).exists():
-        (folder() / batch.sha256).unlink(missing_ok=True)
-    problems_path(batch.pk).unlink(missing_ok=True)
+def forget_file(batch: Model, name: str = FOLDER) -> None:
+    """Delete the file of a dropped batch, unless another batch of its table stands on the same file."""
+    sha256: str = batch.sha256  # type: ignore[attr-defined]
+    others = type(batch)._default_manager.filter(sha256=sha256).exclude(pk=batch.pk)
+    if not others.exclude(stored_file="").exists():
+        (folder(name) / sha256).unlink(missing_ok=True)
+    problems_path(batch.pk, name).unlink(missing_ok=True)
 
 
-def problems_path(batch_id: int) -> Path:
+def problems_path(batch_id: int, name: str = FOLDER) -> Path:
     """Where all problems of a batch are kept when they are too many for the batch itself."""
-    return folder() / f"problems-{batch_id}.csv"
+    return folder(name) / f"problems-{batch_id}.csv"
 
 
 @contextmanager

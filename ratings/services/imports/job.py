@@ -1,6 +1,6 @@
 """One file through an import: opened, read, compared with the database, perhaps written."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,8 @@ class Reading:
     sheet: str | None
 
     @classmethod
-    def of(cls, batch: ImportBatch) -> "Reading":
-        said = batch.mapping
+    def of(cls, said: Mapping[str, Any]) -> "Reading":
+        """From what a batch keeps of it."""
         return cls(said.get("columns", {}), said.get("defaults", {}), said.get("sheet") or None)
 
 
@@ -93,12 +93,12 @@ class Job:
                 if (rows := straight.store()) is not None:
                     reports.keep_all_problems(self.batch.pk, 0)
                     self.progress(rows, 1.0)
-                    return Outcome(Counts(rows, 0, 0, 0), True, _read_as(source, layout, rows), [])
+                    return Outcome(Counts(rows, 0, 0, 0), True, read_as(source, layout, rows), [])
             progress = self.progress
             rows = stage(
                 kind, source, layout, context, lambda rows, share: progress(rows, _READING_SHARE * share)
             )
-            read_as = _read_as(source, layout, rows)
+            was_read_as = read_as(source, layout, rows)
         store = Store(kind, layout)
         counts = store.compare(moment, self.within)
         progress(rows, _COMPARING_DONE)
@@ -110,10 +110,11 @@ class Job:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE {STAGE}, {PROBLEMS}, {ROWS}, {REFUSED}")
         progress(rows, 1.0)
-        return Outcome(counts, written, read_as, problems)
+        return Outcome(counts, written, was_read_as, problems)
 
 
-def _read_as(source: Source, layout: Layout, rows: int) -> dict[str, object]:
+def read_as(source: Source, layout: Layout, rows: int) -> dict[str, object]:
+    """How a file was read, for its batch."""
     return {
         **source.described(layout.head),
         "header_line": layout.header_line,

@@ -25,7 +25,15 @@ UNITS |= {"万元": 1_000_000, "万": 1_000_000, "wan": 1_000_000, "亿元": 10_
 
 #: characters that count as a blank, and characters that count as nothing
 _BLANKS = [*range(0x20), *range(0x7F, 0xA1), *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
-_NOTHING = [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF, 0xFFFE]
+_NOTHING = [
+    0xAD,
+    *range(0x200B, 0x2010),
+    *range(0x202A, 0x202F),
+    0x2060,
+    *range(0x2066, 0x206A),
+    0xFEFF,
+    0xFFFE,
+]
 _CLEANING: dict[int, str] = {**dict.fromkeys(_BLANKS, " "), **dict.fromkeys(_NOTHING, "")}
 _PLAIN = re.compile(r"[!-~]+")
 _SPREADSHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!"}

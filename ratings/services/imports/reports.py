@@ -5,12 +5,12 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import connection
 
-from ratings.models import ImportBatch
-from ratings.services.imports.files import problems_path
+from ratings.services.imports.columns import Kind
+from ratings.services.imports.files import FOLDER, problems_path
 from ratings.services.imports.headers import EXAMPLE_MARK
 from ratings.services.imports.kinds import kind_named
 from ratings.services.imports.staging import PROBLEMS, copying
@@ -24,6 +24,15 @@ _ORDER = 'ORDER BY line, place, "column", message'
 _FORMULA = r"^[\s']*[=+\-@＝＋－＠\t\r]"
 
 
+class WithProblems(Protocol):
+    """A batch, of whichever table."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def problems(self) -> list[dict[str, Any]]: ...
+
+
 def first_problems() -> list[dict[str, Any]]:
     """The first problems of the import under way, as the batch keeps them."""
     names = ("line", "column", "value", "message", "remedy")
@@ -34,10 +43,10 @@ def first_problems() -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def keep_all_problems(batch_id: int, kept: int) -> None:
+def keep_all_problems(batch_id: int, kept: int, folder: str = FOLDER) -> None:
     """Write every problem of the import under way to a file, streamed from the database, when the
     batch itself does not keep them all (but ``kept``)."""
-    path = problems_path(batch_id)
+    path = problems_path(batch_id, folder)
     if kept < KEPT_IN_BATCH:
         path.unlink(missing_ok=True)
         return
@@ -54,12 +63,12 @@ def keep_all_problems(batch_id: int, kept: int) -> None:
                 file.write(bytes(block).replace(b"\n", b"\r\n"))
 
 
-def problems_csv(batch: ImportBatch) -> Iterator[bytes]:
+def problems_csv(batch: WithProblems, folder: str = FOLDER) -> Iterator[bytes]:
     """All problems of the batch as a CSV file for Excel, in pieces (for a streaming response).
 
     Columns: 行号, 列, 值, 问题, 处理办法. UTF-8 with BOM; no cell can act as a formula.
     """
-    path = problems_path(batch.pk)
+    path = problems_path(batch.pk, folder)
     if path.is_file():
         with path.open("rb") as file:
             while block := file.read(1 << 18):
@@ -76,9 +85,9 @@ def harmless(text: str) -> str:
     return f"'{text}" if re.match(_FORMULA, text) else text
 
 
-def template_csv(kind: str) -> bytes:
+def template_csv(kind: str | Kind) -> bytes:
     """A file to fill in: the Chinese headers and one example line, which imports ignore."""
-    columns = kind_named(kind).columns
+    columns = (kind if isinstance(kind, Kind) else kind_named(kind)).columns
     examples = [column.example for column in columns]
     examples[0] = f"{EXAMPLE_MARK} {examples[0]}"
     return _BOM + _line([column.label for column in columns]) + _line(examples)

@@ -118,7 +118,7 @@ def accept_import(
         job = Job(
             kind_named(batch.kind),
             files.kept_file(batch),
-            Reading.of(batch),
+            Reading.of(batch.mapping),
             batch,
             by,
             within,

@@ -41,28 +41,44 @@ def stage(
     Raises UnreadableFile when it has no rows or ends within one.
     """
     rows = RowParser(kind, layout, context, source.short_rows_are_whole)
-    with connection.cursor() as cursor, TemporaryFile() as spool:
-        cursor.execute(f"DROP TABLE IF EXISTS {STAGE}, {PROBLEMS}")
+    with connection.cursor() as cursor, problems_kept() as keep:
+        cursor.execute(f"DROP TABLE IF EXISTS {STAGE}")
         columns = "".join(f', "{bound.column.name}" {bound.column.sql}' for bound in layout.bound)
         cursor.execute(f"CREATE TEMPORARY TABLE {STAGE} (line integer NOT NULL{columns}) ON COMMIT DROP")
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE {PROBLEMS} (line integer NOT NULL, place smallint NOT NULL,"
-            ' "column" text NOT NULL, value text NOT NULL, message text NOT NULL, remedy text NOT NULL)'
-            " ON COMMIT DROP"
-        )
         count = 0
         with copying(f"COPY {STAGE} FROM STDIN") as copy:
             for chunk in source.chunks(layout.head, layout.skip):
                 data, problems = rows.parse(chunk)
                 copy.write(data)
                 count += rows.good + rows.bad
-                for problem in problems:
-                    spool.write(_problem_line(problem))
+                keep(problems)
                 progress(count, chunk.share)
         rows.refuse_cut_off(source, count)
-        _copy_spool(spool)
         cursor.execute(f"ANALYZE {STAGE}")
     return count
+
+
+@contextmanager
+def problems_kept() -> Iterator[Callable[[Iterable[Problem]], None]]:
+    """Make the table PROBLEMS anew; what the problems that are found while rows are sent are given to.
+
+    They wait in a file, as the connection is busy until all rows are sent, and are in the table afterwards.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {PROBLEMS}")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {PROBLEMS} (line integer NOT NULL, place smallint NOT NULL,"
+            ' "column" text NOT NULL, value text NOT NULL, message text NOT NULL, remedy text NOT NULL)'
+            " ON COMMIT DROP"
+        )
+    with TemporaryFile() as spool:
+
+        def keep(problems: Iterable[Problem]) -> None:
+            for problem in problems:
+                spool.write(_problem_line(problem))
+
+        yield keep
+        _copy_spool(spool)
 
 
 def _problem_line(problem: Problem) -> bytes:

@@ -16,7 +16,7 @@ def database_refused(error: DatabaseError) -> DatabaseRefused:
     message = getattr(diagnosis, "message_primary", None) or str(error).strip()
     if message and not message.isascii():
         return DatabaseRefused(f"数据库拒绝写入：{message.rstrip('。')}。", _NOTHING_WRITTEN)
-    for model in apps.get_app_config("ratings").get_models():
+    for model in apps.get_models():
         for constraint in model._meta.constraints:
             if constraint.name != name:
                 continue

@@ -8,6 +8,8 @@ from django.urls import reverse
 
 from applications.bank_loans import roles as loans
 from applications.clients import roles as clients
+from applications.enterprise_credit import roles as departments
+from applications.roles import BANKING
 from ratings.admin.permissions import MEANINGS
 from ratings.models import AuditEvent, StaffScope
 from ratings.services.audit import SYSTEM
@@ -119,7 +121,12 @@ def test_groups_are_offered_what_does_something(root: Client) -> None:
     labels = {str(label): value.value for value, label in field.choices}
     assert {"违法违规：查看", "违法违规：录入", "违法违规：作废", "评价批次：开始评价"} <= set(labels)
     assert not any(word in label for label in labels for word in ("删除", "会话", "日志", "session", "Can"))
-    everywhere = [*MEANINGS.values(), *clients.MEANINGS.values(), *loans.MEANINGS.values()]
+    everywhere = [
+        *MEANINGS.values(),
+        *clients.MEANINGS.values(),
+        *loans.MEANINGS.values(),
+        *departments.MEANINGS.values(),
+    ]
     assert len(labels) == sum(map(len, everywhere)), "each is a permission that exists"
     text = page.content.decode()
     assert "selectfilter" not in text
@@ -150,7 +157,7 @@ def test_shipped_groups_are_seen_only(root: Client) -> None:
     group.refresh_from_db()
     assert group.name == CLERK
     listed = root.get(reverse("admin:auth_group_changelist")).content.decode()
-    assert listed.count("随系统提供") == len(ROLES) + 1  # and that of applications
+    assert listed.count("随系统提供") == len(ROLES) + len({BANKING} | set(departments.GRANTS) - set(ROLES))
 
 
 def test_pages_of_staff_take_a_constant_number_of_queries(
