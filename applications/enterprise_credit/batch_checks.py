@@ -13,7 +13,10 @@ from typing import Any, Final
 import orjson
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
+from applications.api.problems import Text
 from applications.clients.models import Organisation
 from applications.enterprise_credit import looks
 from applications.enterprise_credit.check_lists import Entry, Listed
@@ -33,6 +36,8 @@ _LINES: Final = CheckLine._meta.db_table
 Outcome = CheckLine.Outcome
 #: Of one line, fen; as of credit lines.
 MAX_FEN: Final = 10**14
+#: Characters of a note.
+MAX_NOTE: Final = 500
 #: Fields of a subject that a line shows.
 _KNOWN: Final = ("uscc", "name", "name_key", "standing__grade", "standing__score")
 _COLUMNS: Final = (
@@ -55,12 +60,17 @@ class KeyReused(Exception):
 
 
 class BadOutcomes(RefusedRows):
-    """Outcomes that are not taken, none of them; ``numbered`` says what the rows of the faults count."""
+    """Outcomes that are not taken, none of them; ``numbered`` says what the rows of the faults count.
 
-    def __init__(self, faults: Sequence[tuple[int, str]], numbered: str = "名单的序号") -> None:
+    ``told`` are the faults with translatable texts, and the name of the field that is wrong.
+    """
+
+    def __init__(self, faults: Sequence[tuple[int, str, Text]], numbered: str = "名单的序号") -> None:
         super().__init__(
-            f"有 {len(faults):,} 处有误，什么也没有保存；请更正后重新提交（行号为{numbered}）。", faults
+            f"有 {len(faults):,} 处有误，什么也没有保存；请更正后重新提交（行号为{numbered}）。",
+            [(row, str(text)) for row, _, text in faults],
         )
+        self.told = tuple(faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,13 +250,13 @@ def report_outcomes(viewer: Viewer, check: BatchCheck, reports: Sequence[Report]
         batch_check=check, row__in={one.row for one in reports}
     )
     known = {line.row: line for line in lines.order_by("row")}
-    faults: list[tuple[int, str]] = []
+    faults: list[tuple[int, str, Text]] = []
     seen: set[int] = set()
     for one in reports:
-        text = "这一行写了两次。" if one.row in seen else _fault(one, known.get(one.row))
+        wrong = ("row", _("这一行写了两次。")) if one.row in seen else _fault(one, known.get(one.row))
         seen.add(one.row)
-        if text:
-            faults.append((one.row, text))
+        if wrong:
+            faults.append((one.row, *wrong))
     if faults:
         raise BadOutcomes(faults)
     changed = [
@@ -273,27 +283,26 @@ def _told(line: CheckLine) -> tuple[str, int | None, str]:
     return line.outcome, line.amount_fen, line.outcome_note
 
 
-def _fault(one: Report, line: CheckLine | None) -> str:
-    """What is wrong with a report, "" = nothing."""
+def _fault(one: Report, line: CheckLine | None) -> tuple[str, Text] | None:
+    """What is wrong with a report: the field, and why."""
+    note = one.note.strip()
     if line is None:
-        return "名单里没有这个序号。"
+        return "row", _("名单里没有这个序号。")
     if one.uscc and line.name and one.uscc != line.uscc:
-        return f"统一社会信用代码与核查结果中的 {line.uscc} 不符。"
+        return "row", format_lazy(_("统一社会信用代码与核查结果中的 {code} 不符。"), code=line.uscc)
     if one.outcome not in Outcome.values:
-        return f"结果反馈须为{'、'.join(Outcome.labels)}之一。"
-    if one.amount_fen is not None:
-        if one.outcome != Outcome.GRANTED:
-            return "只有已给予的填金额。"
-        if not 0 <= one.amount_fen <= MAX_FEN:
-            return f"金额须为 0 至 {MAX_FEN // 100:,} 元。"
-    if len(one.note.strip()) > 500:
-        return "反馈说明最多 500 字。"
-    if not one.note.strip():
-        if one.outcome == Outcome.OTHER:
-            return "其他处理须写反馈说明。"
-        if one.outcome == Outcome.GRANTED and line.verdict in {"REJECT", "UNKNOWN"}:
-            return "核查未通过而给予的，须在反馈说明中写明理由。"
-    return ""
+        return "outcome", _("结果反馈须为已给予、未给予、其他处理之一。")
+    if one.amount_fen is not None and one.outcome != Outcome.GRANTED:
+        return "amount_fen", _("只有已给予的填金额。")
+    if one.amount_fen is not None and not 0 <= one.amount_fen <= MAX_FEN:
+        return "amount_fen", format_lazy(_("金额须为 0 至 {most} 元。"), most=f"{MAX_FEN // 100:,}")
+    if len(note) > MAX_NOTE:
+        return "note", format_lazy(_("反馈说明最多 {most} 字。"), most=MAX_NOTE)
+    if not note and one.outcome == Outcome.OTHER:
+        return "note", _("其他处理须写反馈说明。")
+    if not note and one.outcome == Outcome.GRANTED and line.verdict in {"REJECT", "UNKNOWN"}:
+        return "note", _("核查未通过而给予的，须在反馈说明中写明理由。")
+    return None
 
 
 def _update(check: BatchCheck, reports: Sequence[Report], by: str, at: datetime) -> None:

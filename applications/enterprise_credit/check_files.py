@@ -9,6 +9,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
+from applications.api.problems import Text
 from applications.enterprise_credit.batch_checks import MAX_FEN, BadOutcomes, Report, is_deviation
 from applications.enterprise_credit.check_lists import MAX_LINES, taken
 from applications.enterprise_credit.models import BatchCheck, CheckLine
@@ -145,7 +146,7 @@ def read_outcomes(file: BinaryIO, size: int) -> list[Report]:
     Raises Refused for a file that cannot be read or holds none, BadOutcomes with every wrong cell.
     """
     reports: list[Report] = []
-    faults: list[tuple[int, str]] = []
+    faults: list[tuple[int, str, Text]] = []
     with taken(file, size) as (source, _digest):
         try:
             layout = find_layout(_REPORTED, source, {}, {})
@@ -161,7 +162,7 @@ def read_outcomes(file: BinaryIO, size: int) -> list[Report]:
                 try:
                     reports.append(_report(row, bound))
                 except BadValue as bad:
-                    faults.append((line, f"{bad}{bad.remedy}"))
+                    faults.append((line, "", f"{bad}{bad.remedy}"))
                 if len(reports) + len(faults) > MAX_LINES:
                     raise Refused(f"反馈超过 {MAX_LINES:,} 行；请用核查结果原来的文件。")
     if faults:

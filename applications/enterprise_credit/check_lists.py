@@ -12,8 +12,6 @@ from hashlib import sha256
 from typing import BinaryIO, Final
 from unicodedata import normalize
 
-import orjson
-
 from ratings.services.errors import Refused
 from ratings.services.imports import Column, ImportStopped, Kind
 from ratings.services.imports.columns import plain, text
@@ -88,10 +86,9 @@ def read_text(given: str) -> Listed:
     return Listed(_entries(_pasted(given)), sha256(given.encode("utf-8", "replace")).hexdigest())
 
 
-def read_codes(codes: Sequence[str], content: object) -> Listed:
-    """The codes of a call; ``content`` is all that it brought, in JSON, for the digest. Raises Refused."""
-    digest = sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    return Listed(_entries((code, "") for code in codes), digest)
+def read_codes(codes: Sequence[str], content: bytes) -> Listed:
+    """The codes of a call; ``content`` is all that it brought, for the digest. Raises Refused."""
+    return Listed(_entries((code, "") for code in codes), sha256(content).hexdigest())
 
 
 @contextmanager

@@ -147,11 +147,11 @@ def test_the_same_key_gives_the_same_check_once() -> None:
         "at": AT,
         "idempotency_key": "k",
     }
-    content = read_codes([one.uscc], {"codes": [one.uscc]})
+    content = read_codes([one.uscc], b"a")
     first = batch_checks.check_list(who, content, **given)
     assert batch_checks.check_list(who, content, **given) == first
     with pytest.raises(KeyReused):
-        batch_checks.check_list(who, read_codes([one.uscc], {"codes": []}), **given)
+        batch_checks.check_list(who, read_codes([one.uscc], b"b"), **given)
     assert BatchCheck.objects.count() == 1
     assert Look.objects.count() == 1
 

@@ -109,7 +109,7 @@ def test_a_code_that_cannot_be_one_is_told_and_kept() -> None:
     assert [one.uscc for one in found] == [wrong, letters, A[:-1]]
     assert "校验位不符" in found[0].problem
     assert all(one.problem for one in found)
-    assert read_codes([A, " "], None).entries[1].problem == ""
+    assert read_codes([A, " "], b"").entries[1].problem == ""
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django import forms
 
+from applications.api.problems import Text
 from applications.enterprise_credit.batch_checks import MAX_FEN, Report
 from applications.enterprise_credit.check_lists import MAX_FILE, MAX_LINES, MAX_TEXT
 from applications.enterprise_credit.models import CheckLine, MeasureCase
@@ -137,10 +138,12 @@ def yuan(amount_fen: int | None) -> str:
     return "" if amount_fen is None else f"{Decimal(amount_fen).scaleb(-2):f}".removesuffix(".00")
 
 
-def typed(given: Mapping[str, Any], lines: list[CheckLine]) -> tuple[list[Report], list[tuple[int, str]]]:
+def typed(
+    given: Mapping[str, Any], lines: list[CheckLine]
+) -> tuple[list[Report], list[tuple[int, str, Text]]]:
     """What was typed for lines that a page shows, and what is wrong with it by row; untouched lines are left out."""
     reports: list[Report] = []
-    faults: list[tuple[int, str]] = []
+    faults: list[tuple[int, str, Text]] = []
     for line in lines:
         outcome, amount, note = (
             str(given.get(f"{name}-{line.row}", "")).strip() for name in ("outcome", "amount", "note")
@@ -150,7 +153,7 @@ def typed(given: Mapping[str, Any], lines: list[CheckLine]) -> tuple[list[Report
         try:
             report = Report(line.row, outcome, fen(amount), note)
         except BadValue as bad:
-            faults.append((line.row, f"{bad}{bad.remedy}"))
+            faults.append((line.row, "amount_fen", f"{bad}{bad.remedy}"))
             continue
         if (outcome, report.amount_fen, note) != (line.outcome, line.amount_fen, line.outcome_note):
             reports.append(report)
