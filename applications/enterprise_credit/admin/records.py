@@ -36,6 +36,8 @@ from ratings.services.audit import Actor
 
 Match = CreditRecord.Match
 _CODE: Final = re.compile(r"[0-9A-HJ-NPQRTUWXY]{18}")
+#: So many types are offered over the list; more are left to the filter.
+_FEW_TYPES: Final = 12
 #: Of the work list.
 _PAGE: Final = 50
 
@@ -66,6 +68,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
     list_display_links = ("enterprise", "number")
     list_filter = (TypeFilter, StateFilter)
     list_select_related = ("subject",)
+    list_before_template = "enterprise_credit/admin/shown_type.html"
     search_fields = ("record_no",)
     search_help_text = "统一社会信用代码、企业名称，或完整的记录编号"
     sortable_by = ()
@@ -77,6 +80,19 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
             *((f"<int:pk>/{name}/", self._act(name), name) for name in _ACTS),
         )
         return own + super().get_urls()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list says of which type it is, and offers the others where they are few."""
+        types, chosen = supplied_types(request), chosen_type(request)
+        few = [
+            {"key": one.key, "title": one.title, "chosen": one == chosen}
+            for one in types
+            if len(types) <= _FEW_TYPES
+        ]
+        shown = {"shown_types": few, "shown_type": chosen.title if chosen else "所有信用信息类型"}
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
