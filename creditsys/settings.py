@@ -340,6 +340,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "pharmacies", "description": "公众查询 Open to everybody"},
         {"name": "bank", "description": "银行 For programs of banks"},
+        {"name": "department", "description": "政府部门 For programs of departments"},
         {"name": "keys", "description": "验证签名的公钥 Public keys of signatures"},
     ],
     "VERSION": "1.0.0",

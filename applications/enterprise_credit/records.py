@@ -14,14 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from applications.clients.models import Organisation
-from applications.enterprise_credit import intake, record_store
+from applications.enterprise_credit import intake
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.matching import match_waiting
 from applications.enterprise_credit.models import CreditRecord, CreditSubject, RecordBatch
+from applications.enterprise_credit.names import grams, name_key
 from applications.enterprise_credit.record_files import demand_own
 from applications.enterprise_credit.rules.catalogue import RecordType
 from applications.enterprise_credit.rules.fields import REASON_LENGTH, UNSEEN, Fault
-from applications.enterprise_credit.names import grams, name_key
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 

@@ -18,8 +18,8 @@ from applications.api.parameters import Fault, Parameters, write_cursor
 from applications.pharmacy_lookup.finder import DESIGNATED, NO_GRADE, Ordering, Search, Service
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Directory
-from creditsys.spelling import Word, words
 from creditsys import geo
+from creditsys.spelling import Word, words
 
 PARAMETERS: Final = (
     *("near", "datum", "radius", "grade", "service", "district", "street"),

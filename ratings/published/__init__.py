@@ -3,11 +3,12 @@
 Applications import this package, never its modules, and nothing else of ``ratings``. ``grades`` reads the
 ledger, ``statements`` what was signed of it, ``files`` and ``proofs`` hand its rows out in a way that can be
 verified by ``keys``; ``pharmacies`` what is public of each pharmacy (its place in the registry and its newest published
-grade), ``staging`` the same for a whole city at a time, ``penalty`` the penalties that may still be shown, ``scales`` what grades mean; ``changes`` tells
+grade), ``enterprises`` which of them an enterprise runs, ``staging`` the same for a whole city at a time, ``penalty`` the penalties that may still be shown, ``scales`` what grades mean; ``changes`` tells
 when any of it changes.
 """
 
 from ratings.published.changes import announced, changed, tell
+from ratings.published.enterprises import enterprise_codes
 from ratings.published.files import (
     COLUMNS,
     VERIFIER,
@@ -19,7 +20,7 @@ from ratings.published.files import (
     verify_lines,
     write_publication,
 )
-from ratings.published.grades import EVENTS, Grade, changes_since, current, current_page, history
+from ratings.published.grades import EVENTS, Grade, changes_since, current, current_page, histories, history
 from ratings.published.keys import is_signed, pem, public_key, trusted_keys
 from ratings.published.penalty import Penalty, penalties
 from ratings.published.pharmacies import Entry, districts, entries, find_codes
@@ -59,9 +60,11 @@ __all__ = [
     "current",
     "current_page",
     "districts",
+    "enterprise_codes",
     "entries",
     "find_codes",
     "fingerprints",
+    "histories",
     "history",
     "is_signed",
     "last_seq",

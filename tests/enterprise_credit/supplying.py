@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import CreditSubject
 from applications.enterprise_credit.rules.catalogue import RecordType
-from django.utils import timezone
 
 PENALTY = "scjgj-penalty"
 

@@ -45,7 +45,7 @@ def test_a_look_up_states_a_known_purpose() -> None:
     assert looks.stated(catalogue, "award", "  （2026）  1号 \0").case_no == "（2026） 1号"
     with pytest.raises(Refused, match="未写明用途"):
         looks.stated(catalogue, "", "")
-    with pytest.raises(Refused, match="没有用途“curiosity”.*评先评优 award"):
+    with pytest.raises(Refused, match=r"没有用途“curiosity”.*评先评优 award"):
         looks.stated(catalogue, "curiosity", "")
     assert len(looks.stated(catalogue, "award", "号" * 100).case_no) == 100
     with pytest.raises(Refused, match="最长 100 字，现有 101 字"):

@@ -17,8 +17,8 @@ from applications.pharmacy_lookup.finder import DESIGNATED, NO_GRADE, Ordering, 
 from applications.pharmacy_lookup.geodesy import Point
 from applications.pharmacy_lookup.models import Place
 from applications.pharmacy_lookup.query import read_query
-from creditsys.spelling import words
 from creditsys import geo
+from creditsys.spelling import words
 from tests.pharmacy_lookup.places import TODAY, graded, place
 
 pytestmark = pytest.mark.django_db
