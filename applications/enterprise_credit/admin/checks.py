@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
@@ -297,7 +297,7 @@ def _counted(check: BatchCheck) -> SafeString:
         for key, label in VERDICTS.items()
         if (count := getattr(check, _COUNTS[key]))
     ]
-    return format_html("{} " * len(shown), *shown)
+    return format_html_join(" ", "{}", ((one,) for one in shown))
 
 
 def _facts(check: BatchCheck, *, with_department: bool) -> list[tuple[str, Any]]:
@@ -368,16 +368,17 @@ def _line(line: CheckLine) -> tuple[SafeString, SafeString | str, list[tuple[str
 
 def _outcome(line: CheckLine) -> SafeString:
     if not line.outcome:
-        return format_html('<span class="cs-dim">待反馈</span>')
-    told = [line.outcome_note, f"{line.outcome_by}，{show.moment(line.outcome_at)}"]
-    if line.amount_fen is not None:
-        told.insert(0, show.yuan(line.amount_fen))
-    mark = show.badge(_OUTCOME_BADGES[line.outcome], line.get_outcome_display())
+        return format_html('<span class="cs-dim">{}</span>', "待反馈")
+    marks = [show.badge(_OUTCOME_BADGES[line.outcome], line.get_outcome_display())]
     if batch_checks.is_deviation(line.verdict, line.outcome):
-        mark = format_html("{} {}", mark, show.badge("bad", "违背结论"))
+        marks.append(show.badge("bad", "违背结论"))
+    amount = "" if line.amount_fen is None else show.yuan(line.amount_fen)
+    told = [amount, line.outcome_note, f"{line.outcome_by}，{show.moment(line.outcome_at)}"]
     return format_html(
-        "{}{}", mark, format_html("".join('<span class="cs-sub">{}</span>' for one in told if one), *filter(None, told))
-    )  # fmt: skip
+        "{}{}",
+        format_html_join(" ", "{}", ((one,) for one in marks)),
+        format_html_join("", '<span class="cs-sub">{}</span>', ((one,) for one in told if one)),
+    )
 
 
 def _entry(line: CheckLine, given: dict[str, Any]) -> tuple[str, str, str]:
