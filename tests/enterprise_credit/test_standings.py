@@ -182,9 +182,7 @@ class TestRanks:
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
     @given(
         rows=st.lists(
-            st.tuples(
-                st.none() | st.integers(0, 5), st.sampled_from([330602, 330604, 330681, None])
-            ),
+            st.tuples(st.none() | st.integers(0, 5), st.sampled_from([330602, 330604, 330681, None])),
             min_size=1,
             max_size=12,
         )
