@@ -7,9 +7,10 @@ in one batch is refused each time, as nobody can tell which is right. A number t
 next delivery of the same list bring it back: who means it says ``correction``. Withdrawing again changes nothing.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -27,6 +28,7 @@ from applications.enterprise_credit.record_store import Counts
 from applications.enterprise_credit.rules.catalogue import RecordType
 from applications.enterprise_credit.rules.fields import Fault, checker, members
 from ratings.services.audit import Actor, record
+from ratings.services.imports.reports import KEPT_IN_BATCH
 
 Match = CreditRecord.Match
 #: Why the comparison refuses a row: where, and what to do.
@@ -100,6 +102,7 @@ def take_in(
         uploaded_by=client.name,
     )
     results = take_rows(batch, record_type, rows, by=client.name)
+    batch.problems = [*islice(_problems(results), KEPT_IN_BATCH)]
     return close(batch, by=by, answer=answer(batch, results))
 
 
@@ -119,6 +122,14 @@ def take_rows(
     note(batch, replace(counts, refused=counts.refused + len(faults)))
     derive_later(record_store.write(batch, by, at))
     return [_result(number, row, found.get(number), faults.get(number)) for number, row in enumerate(rows, 1)]
+
+
+def _problems(results: Iterable[Result]) -> Iterator[dict[str, Any]]:
+    """What is refused and why, as the batches of files keep it."""
+    for result in results:
+        for fault in result.faults:
+            place = {"line": result.line, "column": fault.field, "value": result.record_no}
+            yield {**place, "message": str(fault), "remedy": ""}
 
 
 def note(batch: RecordBatch, counts: Counts) -> None:

@@ -100,6 +100,10 @@ def lock() -> None:
 
 
 def _stage(usccs: Collection[str] | None, on: date) -> None:
+    if usccs is None:
+        with connection.cursor() as cursor:
+            # A province is grouped and sorted in memory instead of spilling to disk.
+            cursor.execute("SET LOCAL work_mem = '256MB'")
     stage_stores(on, usccs)
 
 

@@ -92,10 +92,10 @@ def document(label: str) -> forms.FileField:
 class Yuan(forms.DecimalField):
     """An amount typed in yuan; the value is in fen."""
 
-    def __init__(self, label: str, **options: Any) -> None:
+    def __init__(self, label: str, least: Decimal | None = Decimal("0.01"), **options: Any) -> None:
         super().__init__(
             label=label,
-            min_value=Decimal("0.01"),
+            min_value=least,
             max_digits=15,
             decimal_places=2,
             widget=forms.NumberInput(attrs={**_INPUT, "step": "0.01"}),
@@ -111,8 +111,9 @@ class Yuan(forms.DecimalField):
         """A stored amount is a whole number of fen; what was typed comes back as typed."""
         if not isinstance(value, int):
             return value
-        yuan, fen = divmod(value, 100)
-        return f"{yuan}.{fen:02d}" if fen else str(yuan)
+        yuan, fen = divmod(abs(value), 100)
+        sign = "-" if value < 0 else ""
+        return f"{sign}{yuan}.{fen:02d}" if fen else f"{sign}{yuan}"
 
 
 def ask(

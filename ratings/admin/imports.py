@@ -170,8 +170,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         if upload is None:
             messages.warning(request, "上传的文件已不在（超过一天或已处理），请重新上传。")
             return HttpResponseRedirect(reverse("admin:ratings_importbatch_upload"))
-        kind = kind_named(upload.kind)
-        if not self._may(request, kind):
+        kind = next((one for one in kinds() if one.id == upload.kind), None)
+        if kind is None or not self._may(request, kind):
             raise PermissionDenied
         stopped: ImportStopped | None = None
         try:
