@@ -1,5 +1,6 @@
 """What departments and those who keep the whole see and do here, one module a subject. Importing registers it."""
 
+from applications.enterprise_credit.admin import documents as documents
 from applications.enterprise_credit.roles import APPROVER, CREDIT_OFFICE, MEANINGS, OFFICER, SUPPLIER
 from ratings.admin.permissions import offer, ship
 
