@@ -41,6 +41,11 @@ def rule_on(day: date) -> EnterpriseRule:
     return _rule(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
 
 
+def parsed(stored: RuleDocument) -> Catalogue | EnterpriseRule:
+    """A stored version, read. Raises SchemeError where it is not sound."""
+    return (_catalogue if stored.kind == RuleDocument.Kind.CATALOGUE else _rule)(stored.document)
+
+
 def rule_named(name: str) -> EnterpriseRule:
     """The enterprise rule written ``key@version``, once in force. One query. Raises NoDocument."""
     key, _, version = name.partition("@")
@@ -87,7 +92,9 @@ def store(kind: str, document: str, *, by: Actor) -> RuleDocument:
     """
     header = read(kind, document)
     digest = sha256(document.encode()).hexdigest()
-    drafts = RuleDocument.objects.select_for_update().filter(kind=kind, key=header.key, version=header.version)
+    drafts = RuleDocument.objects.select_for_update().filter(
+        kind=kind, key=header.key, version=header.version
+    )
     stored = drafts.first() or RuleDocument(kind=kind, key=header.key, version=header.version)
     if stored.sha256 == digest:
         return stored
