@@ -4,6 +4,7 @@ from applications.enterprise_credit.admin import (
     batches,
     checks,
     documents,
+    home,
     lookups,
     measures,
     members,
@@ -15,4 +16,4 @@ from ratings.admin.permissions import offer, ship
 offer("enterprise_credit", MEANINGS)
 ship(OFFICER, SUPPLIER, CREDIT_OFFICE, APPROVER)
 
-__all__ = ["batches", "checks", "documents", "lookups", "measures", "members", "records"]
+__all__ = ["batches", "checks", "documents", "home", "lookups", "measures", "members", "records"]
