@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class ApplicationsConfig(AppConfig):
@@ -7,3 +8,6 @@ class ApplicationsConfig(AppConfig):
 
     def ready(self) -> None:
         from applications import checks  # noqa: F401 -- registers itself; it needs the models
+        from applications.registry import schedule
+
+        settings.CELERY_BEAT_SCHEDULE.update(schedule())

@@ -4,8 +4,11 @@ An application is a folder with everything it needs, here or in an installed pac
 addresses, models, admin. It reads published grades through ``ratings.published`` only.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
+
+from celery.schedules import crontab
 
 from ratings.published import Grade, reaches
 
@@ -39,6 +42,9 @@ class Application:
     #: without arguments by ``manage.py demo_applications`` after the city is there, safe to call again; gives
     #: lines to tell
     demo: ClassVar[str] = ""
+
+    #: names of its tasks, and when beat runs them
+    schedule: ClassVar[Mapping[str, crontab]] = {}
 
     def shown(self, grade: Grade) -> dict[str, Any] | None:
         """What this application may show of a published grade: its declared fields and no others.

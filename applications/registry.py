@@ -1,6 +1,8 @@
 """Which applications are in use: those that ``settings.APPLICATIONS`` names."""
 
 import functools
+from contextlib import suppress
+from typing import Any
 
 from django.conf import settings
 from django.urls import URLResolver, include, path
@@ -21,6 +23,16 @@ def load(dotted_path: str) -> Application:
 def installed() -> tuple[Application, ...]:
     """The applications in use, in the order of the settings."""
     return tuple(map(load, settings.APPLICATIONS))
+
+
+def schedule() -> dict[str, dict[str, Any]]:
+    """When beat runs which task of which application; of what cannot be loaded nothing, which the checks tell."""
+    found: dict[str, dict[str, Any]] = {}
+    for dotted_path in settings.APPLICATIONS:
+        with suppress(ImportError, TypeError):
+            entries = load(dotted_path).schedule.items()
+            found |= {f"{dotted_path}: {task}": {"task": task, "schedule": when} for task, when in entries}
+    return found
 
 
 def urlpatterns() -> list[URLResolver]:

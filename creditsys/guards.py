@@ -66,3 +66,29 @@ def once(column: str) -> pgtrigger.Trigger:
         condition=pgtrigger.Q(**{f"old__{column}__isnull": False}),
         func="RAISE EXCEPTION '%: 已终结的记录不得再改', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';",
     )
+
+
+def references(column: str, table: str, key: str = "id") -> pgtrigger.Trigger:
+    """A set-based foreign key for bulk-written tables: one join per statement, not per row.
+
+    It holds because rows of ``table`` cannot be deleted and their ``key`` cannot change.
+    """
+    return pgtrigger.Trigger(
+        name=f"references_{column}",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+        func=f"""
+            IF EXISTS (
+                SELECT 1
+                FROM (SELECT DISTINCT {column} AS id FROM new_rows WHERE {column} IS NOT NULL) AS used
+                LEFT JOIN {table} AS target ON target.{key} = used.id
+                WHERE target.{key} IS NULL
+            ) THEN
+                RAISE EXCEPTION '%: {column} 指向不存在的 {table}', TG_TABLE_NAME
+                    USING ERRCODE = 'foreign_key_violation';
+            END IF;
+            RETURN NULL;
+        """,
+    )

@@ -19,7 +19,17 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics, ttfonts
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import (
+    BaseDocTemplate,
+    CondPageBreak,
+    Flowable,
+    Frame,
+    LongTable,
+    PageTemplate,
+    Paragraph,
+    Spacer,
+    TableStyle,
+)
 
 FONT: Final = "NotoSansSC"
 _FILE: Final = Path(__file__).parent / "fonts" / "NotoSansSC-Regular.ttf"
@@ -39,7 +49,7 @@ def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
 
 
 TITLE: Final = _style("title", 17, spaceAfter=6)
-HEADING: Final = _style("heading", 11.5, spaceBefore=10, spaceAfter=4, keepWithNext=1)
+HEADING: Final = _style("heading", 11.5, spaceBefore=10, spaceAfter=4)
 BODY: Final = _style("body", 9.5)
 CELL: Final = _style("cell", 8)
 _HEADER: Final = ParagraphStyle("header", CELL, textColor=_DIM)
@@ -63,6 +73,11 @@ def paragraph(text: str, style: ParagraphStyle = BODY) -> Paragraph:
     """A paragraph of plain text; line breaks stay."""
     lines = (escape(readable(line)) for line in text.split("\n"))
     return Paragraph("<br/>".join(lines), style)
+
+
+def heading(text: str) -> list[Flowable]:
+    """Of a part; not at the foot of a page, and without dragging a whole table to the next one."""
+    return [CondPageBreak(30 * mm), paragraph(text, HEADING)]
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float] = ()) -> Flowable:
@@ -110,21 +125,15 @@ def gap(height: float = 3 * mm) -> Flowable:
     return Spacer(1, height)
 
 
-def render(title: str, heading: str, story: Sequence[Flowable]) -> bytes:
-    """The document; ``heading`` stands on top of each page, its number and how many there are below."""
+def render(title: str, running: str, story: Sequence[Flowable]) -> bytes:
+    """The document; ``running`` stands on top of each page, its number and how many there are below."""
     _font()
     out = io.BytesIO()
-    document = SimpleDocTemplate(
-        out,
-        pagesize=PAGE,
-        leftMargin=_MARGIN,
-        rightMargin=_MARGIN,
-        topMargin=_MARGIN + 6 * mm,
-        bottomMargin=_MARGIN + 4 * mm,
-        title=title,
-        lang="zh-CN",
-    )
-    canvas = functools.partial(_NumberedCanvas, heading=readable(heading))
+    document = BaseDocTemplate(out, pagesize=PAGE, title=title, lang="zh-CN")
+    low, high = _MARGIN + 4 * mm, _MARGIN + 6 * mm
+    frame = Frame(_MARGIN, low, WIDTH, PAGE[1] - low - high, 0, 0, 0, 0)
+    document.addPageTemplates(PageTemplate(frames=[frame]))
+    canvas = functools.partial(_NumberedCanvas, heading=readable(running))
     document.build(list(story), canvasmaker=canvas)
     return out.getvalue()
 

@@ -99,6 +99,8 @@ APPLICATIONS = [
     "applications.bank_loans.application.BankLoans",
     "applications.enterprise_credit.application.EnterpriseCredit",
 ]
+# Those of other packages can be named in the environment.
+APPLICATIONS += env.list("MORE_APPLICATIONS", default=[])
 APPLICATION_PACKAGES = [path.rsplit(".", 2)[0] for path in APPLICATIONS]
 INSTALLED_APPS += APPLICATION_PACKAGES
 
@@ -248,26 +250,11 @@ CELERY_BEAT_SCHEDULE = {
 # A run of a national set takes minutes; a task is given back only after this time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 
-CELERY_BEAT_SCHEDULE["bring the lists of loan products up to date"] = {
-    "task": "bank_loans.reckon",
-    "schedule": crontab(minute=5),
-}
-CELERY_BEAT_SCHEDULE["send what is due to banks"] = {
-    "task": "bank_loans.deliver",
-    "schedule": crontab(),
-}
 CELERY_BEAT_SCHEDULE["remove expired tokens of clients"] = {
     "task": "clients.clear_tokens",
     "schedule": crontab(hour=2, minute=30),
 }
-CELERY_BEAT_SCHEDULE["bring the places that residents find up to date"] = {
-    "task": "pharmacy_lookup.refresh",
-    "schedule": crontab(hour=0, minute=10),
-}
-CELERY_BEAT_SCHEDULE["bring the standings of enterprises up to date"] = {
-    "task": "enterprise_credit.refresh",
-    "schedule": crontab(hour=0, minute=40),
-}
+# Applications add what they declare (applications/apps.py).
 
 # Counts of requests. Without Redis each process counts for itself.
 CACHES = {
@@ -340,6 +327,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "pharmacies", "description": "公众查询 Open to everybody"},
         {"name": "bank", "description": "银行 For programs of banks"},
+        {"name": "department", "description": "政府部门 For programs of departments"},
         {"name": "keys", "description": "验证签名的公钥 Public keys of signatures"},
     ],
     "VERSION": "1.0.0",

@@ -1,5 +1,7 @@
 """What this application is, and what it may show of a grade."""
 
+from celery.schedules import crontab
+
 from applications.base import Application, Audience
 
 
@@ -15,6 +17,8 @@ class BankLoans(Application):
     )
     urls = "applications.bank_loans.urls"
     demo = "applications.bank_loans.demo.furnish"
+    # bring the lists up to date; send what is due to banks
+    schedule = {"bank_loans.reckon": crontab(minute=5), "bank_loans.deliver": crontab()}
 
 
 APPLICATION = BankLoans()

@@ -1,5 +1,7 @@
 """What this application is, and what it may show of a grade."""
 
+from celery.schedules import crontab
+
 from applications.base import Application, Audience
 
 
@@ -17,6 +19,9 @@ class EnterpriseCredit(Application):
         }
     )
     urls = "applications.enterprise_credit.urls"
+    demo = "applications.enterprise_credit.demo.furnish"
+    # bring the standings of enterprises up to date
+    schedule = {"enterprise_credit.refresh": crontab(hour=0, minute=40)}
 
 
 APPLICATION = EnterpriseCredit()

@@ -9,9 +9,12 @@ class EnterpriseCreditConfig(AppConfig):
     verbose_name = "企业信用信息"
 
     def ready(self) -> None:
+        from applications.clients.calls import entitle
         from applications.enterprise_credit import tasks
+        from applications.enterprise_credit.api.checks import OPERATIONS as CHECK_OPERATIONS
         from ratings.published import announced, changed
 
+        entitle(CHECK_OPERATIONS)
         announced.connect(tasks.on_announced, dispatch_uid="enterprise_credit")
         changed.connect(tasks.on_change, dispatch_uid="enterprise_credit")
         post_migrate.connect(_furnish, sender=self, dispatch_uid="enterprise_credit")

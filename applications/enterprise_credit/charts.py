@@ -14,7 +14,7 @@ from ratings.rules.exact import decimal_text
 
 WIDTH: Final = 560
 HEIGHT: Final = 200
-LEFT, RIGHT, TOP, _BELOW = 44, 20, 26, 30
+LEFT, RIGHT, TOP, _BELOW = 44, 34, 26, 34
 BASE: Final = HEIGHT - _BELOW
 #: Points of score, thousandths, that the axis spans at least.
 _LEAST_SPAN: Final = 10_000
@@ -32,6 +32,8 @@ class Point:
     y: int
     on: date
     label: str
+    #: whether the label stands below: where the score fell, the line comes down from above
+    fell: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ def score_line(scores: Sequence[Score]) -> Line | None:
         x = LEFT + round(share * (WIDTH - LEFT - RIGHT))
         y = TOP + round((high - one.score) / (high - low) * (HEIGHT - TOP - _BELOW))
         has_room = len(values) <= _LABELLED or one.score in marked
-        runs[-1].append(Point(x, y, one.on, f"{one.grade} {decimal_text(one.score)}" if has_room else ""))
+        label = f"{one.grade} {decimal_text(one.score)}" if has_room else ""
+        fell = bool(runs[-1]) and y > runs[-1][-1].y
+        runs[-1].append(Point(x, y, one.on, label, fell))
     return Line(tuple(tuple(run) for run in runs if run), low, high)
 
 
@@ -81,12 +85,12 @@ def score_chart(scores: Sequence[Score]) -> SafeString:
         parts.append(format_html('<path class="cs-line" d="{}"/>', _steps(run)))
         parts += [format_html('<circle cx="{}" cy="{}" r="3.5"/>', one.x, one.y) for one in run]
     parts += [
-        format_html('<text x="{}" y="{}">{}</text>', one.x, one.y - 9, one.label)
+        format_html('<text x="{}" y="{}">{}</text>', one.x, one.y + (16 if one.fell else -9), one.label)
         for one in labelled(line.runs)
     ]
     points = [one for run in line.runs for one in run]
     for one in dict.fromkeys((points[0], points[-1])):
-        parts.append(format_html('<text x="{}" y="{}">{}</text>', one.x, BASE + 18, one.on.isoformat()))
+        parts.append(format_html('<text x="{}" y="{}">{}</text>', one.x, BASE + 28, one.on.isoformat()))
     return _svg("历次企业信用分折线图；数值见下表", WIDTH, HEIGHT, parts)
 
 
@@ -125,7 +129,7 @@ def labelled(runs: Sequence[Sequence[Point]]) -> Iterator[Point]:
     taken = -100
     for one in (one for run in runs for one in run if one.label):
         if one.x - taken >= _LABEL_WIDTH:
-            yield replace(one, x=min(max(one.x, LEFT + 18), WIDTH - RIGHT - 14))
+            yield replace(one, x=max(one.x, LEFT + 20))
             taken = one.x
 
 

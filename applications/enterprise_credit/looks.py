@@ -19,7 +19,7 @@ from ratings.services.errors import Refused
 
 #: How long a profile that was opened for a purpose may be read on.
 READ_ON: Final = timedelta(minutes=30)
-_LONGEST_CASE_NO: Final = 100
+LONGEST_CASE_NO: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def stated(catalogue: Catalogue, purpose: str, case_no: str) -> Aim:
     case_no = " ".join(case_no.replace("\0", " ").split())
     if found.case_required and not case_no:
         raise Refused(f"用途“{found.title}”须填案号或项目号：请填写后再查。")
-    if len(case_no) > _LONGEST_CASE_NO:
-        raise Refused(f"案号或项目号最长 {_LONGEST_CASE_NO} 字，现有 {len(case_no)} 字：请缩短后再查。")
+    if len(case_no) > LONGEST_CASE_NO:
+        raise Refused(f"案号或项目号最长 {LONGEST_CASE_NO} 字，现有 {len(case_no)} 字：请缩短后再查。")
     return Aim(found, case_no)
 
 

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -18,7 +18,8 @@ from applications.enterprise_credit import standings, words
 from applications.enterprise_credit.application import APPLICATION
 from applications.enterprise_credit.counting import months_before
 from applications.enterprise_credit.documents import rule_named
-from applications.enterprise_credit.models import Assessment, CreditRecord, CreditSubject, Standing
+from applications.enterprise_credit.looks import Aim, record_look
+from applications.enterprise_credit.models import Assessment, CreditRecord, CreditSubject, Look, Standing
 from applications.enterprise_credit.rules.assessment import EnterpriseGrade, Step
 from applications.enterprise_credit.rules.catalogue import Catalogue, RecordType, shown_fields
 from applications.enterprise_credit.rules.explaining import reason_for, steps_for
@@ -325,4 +326,22 @@ def _record(record_type: RecordType, department: str, row: tuple[Any, ...]) -> R
         values,
         objected_on,
         objection if department == record_type.department else "",
+    )
+
+
+def record_profile(
+    viewer: Viewer, aim: Aim, form: str, uscc: str, found: Profile | None, at: datetime
+) -> Look:
+    """Put on record that a profile is looked at, or that there was none of this code; before it is sent."""
+    return record_look(
+        viewer,
+        aim,
+        form,
+        uscc=uscc,
+        name=found.subject.name if found else "",
+        found=found is not None,
+        district=found.subject.district if found else None,
+        districts={store.district for store in found.stores} if found else (),
+        shown=found.shown() if found else {},
+        at=at,
     )

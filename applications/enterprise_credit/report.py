@@ -31,10 +31,14 @@ from ratings.rules.exact import decimal_text
 #: How wide the columns of some tables are, by their first header; the others share the width equally.
 _SHARES: Final = {
     "依据": (6, 1, 2),
-    "定点编码": (2.2, 3.4, 1.3, 1.3, 3, 1.3, 3.2, 1.4, 3),
+    "定点编码": (2.2, 3.4, 1.3, 1.3, 2.6, 1.3, 4.2, 1.4, 2.4),
     "名单": (1.4, 3, 2, 2, 3.4, 3),
     "日期": (1.6, 3, 6),
 }
+#: Cells that begin on top, without a margin.
+_TOP: Final = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]
+#: How much smaller than on the page the chart is.
+_SCALE: Final = 0.8
 _NO_SHEET_TITLE: Final = re.compile(r"[\[\]:*?/\\]")
 
 
@@ -107,7 +111,7 @@ def report(profile: Profile, cover: Cover, site: str) -> bytes:
     facts = pdf.facts(describing.facts(profile), pdf.WIDTH * 0.86)
     address = public_address(profile, site)
     code: list[Flowable] = [pdf.qr(address, 62), pdf.paragraph("公开查询", pdf.CELL)]
-    head = Frame([[facts, code]], colWidths=[pdf.WIDTH * 0.88, pdf.WIDTH * 0.12])
+    head = Frame([[facts, code]], colWidths=[pdf.WIDTH * 0.88, pdf.WIDTH * 0.12], style=_TOP)
     story: list[Flowable] = [
         pdf.paragraph(f"企业信用信息报告：{name}", pdf.TITLE),
         pdf.paragraph(cover.bound),
@@ -115,7 +119,7 @@ def report(profile: Profile, cover: Cover, site: str) -> bytes:
         pdf.facts(cover.facts()),
         pdf.gap(),
         head,
-        *([chart] if (chart := _chart(profile)) else []),
+        *_chart(profile),
     ]
     for one in describing.tables(profile):
         story += _part(one)
@@ -136,7 +140,7 @@ def public_address(profile: Profile, site: str) -> str:
 
 
 def _part(one: Table) -> list[Flowable]:
-    parts: list[Flowable] = [pdf.paragraph(one.title, pdf.HEADING)]
+    parts = pdf.heading(one.title)
     if one.rows:
         parts.append(pdf.table(one.headers, one.rows, _SHARES.get(one.headers[0], ())))
     if one.note:
@@ -144,13 +148,14 @@ def _part(one: Table) -> list[Flowable]:
     return parts
 
 
-def _chart(profile: Profile) -> Drawing | None:
-    """The line of scores that the page shows; None where there is none."""
+def _chart(profile: Profile) -> list[Flowable]:
+    """The line of scores that the page shows."""
     line = charts.score_line(profile.scores)
     if line is None:
-        return None
+        return []
     blue, grey = colors.HexColor("#1d4f91"), colors.HexColor("#8894a0")
-    drawing = Drawing(charts.WIDTH, charts.HEIGHT)
+    drawing = Drawing(charts.WIDTH * _SCALE, charts.HEIGHT * _SCALE)
+    drawing.scale(_SCALE, _SCALE)
     for value, y in ((line.high, charts.TOP), (line.low, charts.BASE)):
         drawing.add(
             Stroke(
@@ -168,11 +173,11 @@ def _chart(profile: Profile) -> Drawing | None:
         for one in run:
             drawing.add(Circle(one.x, charts.HEIGHT - one.y, 2.6, strokeColor=blue, fillColor=colors.white))
     for one in charts.labelled(line.runs):
-        drawing.add(_text(one.x, charts.HEIGHT - one.y + 6, one.label))
+        drawing.add(_text(one.x, charts.HEIGHT - one.y + (-14 if one.fell else 6), one.label))
     points = [one for run in line.runs for one in run]
     for one in dict.fromkeys((points[0], points[-1])):
-        drawing.add(_text(one.x, charts.HEIGHT - charts.BASE - 14, one.on.isoformat()))
-    return drawing
+        drawing.add(_text(one.x, charts.HEIGHT - charts.BASE - 26, one.on.isoformat()))
+    return [*pdf.heading("企业信用分"), drawing]
 
 
 def _corners(run: tuple[charts.Point, ...]) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from applications.enterprise_credit import standings
+from applications.enterprise_credit import measures, standings
 from ratings.published import codes_since, publication
 
 #: Above so many pharmacies or enterprises all are looked at, instead of naming each.
@@ -15,11 +15,15 @@ MANY = 20_000
 
 @shared_task(name="enterprise_credit.refresh")
 def refresh(usccs: list[str] | None = None) -> int:
-    """Bring enterprises (unified social credit codes; None = all) up to date; how many assessments are new.
+    """Bring enterprises (unified social credit codes; None = all) up to date, and their cases of joint measures;
+    how many assessments are new.
 
     Run after each change, and for all by beat every night: grades run out, and so does the validity of records.
     """
-    return standings.refresh(None if usccs is None or len(usccs) > MANY else usccs, timezone.localdate())
+    some, today = None if usccs is None or len(usccs) > MANY else usccs, timezone.localdate()
+    derived = standings.refresh(some, today)
+    measures.derive_cases(some, today)
+    return derived
 
 
 @shared_task(name="enterprise_credit.refresh_pharmacies")

@@ -1,5 +1,7 @@
 """What this application is, and what it may show of a grade."""
 
+from celery.schedules import crontab
+
 from applications.base import Application, Audience
 
 
@@ -19,6 +21,8 @@ class PharmacyLookup(Application):
         }
     )
     urls = "applications.pharmacy_lookup.urls"
+    # bring the places that residents find up to date
+    schedule = {"pharmacy_lookup.refresh": crontab(hour=0, minute=10)}
 
 
 APPLICATION = PharmacyLookup()

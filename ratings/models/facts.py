@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ratings.models.guards import fact_guards, known_after, references
+from creditsys.guards import references
+from ratings.models.guards import fact_guards, known_after
 from ratings.models.imports import ImportBatch
 from ratings.models.registry import Pharmacy
 from ratings.rules.columns import POINT

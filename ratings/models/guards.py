@@ -123,32 +123,6 @@ def voidable_once(void_columns: Sequence[str]) -> list[pgtrigger.Trigger]:
     ]
 
 
-def references(column: str, table: str) -> pgtrigger.Trigger:
-    """A set-based foreign key for bulk-written tables: one join per statement, not per row.
-
-    It holds because rows of ``table`` cannot be deleted and their ids cannot change.
-    """
-    return pgtrigger.Trigger(
-        name=f"references_{column}",
-        level=pgtrigger.Statement,
-        when=pgtrigger.After,
-        operation=pgtrigger.Insert,
-        referencing=pgtrigger.Referencing(new="new_rows"),
-        func=f"""
-            IF EXISTS (
-                SELECT 1
-                FROM (SELECT DISTINCT {column} AS id FROM new_rows WHERE {column} IS NOT NULL) AS used
-                LEFT JOIN {table} AS target ON target.id = used.id
-                WHERE target.id IS NULL
-            ) THEN
-                RAISE EXCEPTION '%: {column} 指向不存在的 {table}', TG_TABLE_NAME
-                    USING ERRCODE = 'foreign_key_violation';
-            END IF;
-            RETURN NULL;
-        """,
-    )
-
-
 def not_behind_a_run() -> pgtrigger.Trigger:
     """Refuse rows recorded at or before the cutoff of a run that has read, or is reading, its facts.
 

@@ -9,9 +9,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from creditsys.guards import append_only
+from creditsys.guards import append_only, references
 from ratings.models.adjustments import SHA256, Adjustment
-from ratings.models.guards import references
 from ratings.models.periods import RatingPeriod
 from ratings.models.registry import Pharmacy
 

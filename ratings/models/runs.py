@@ -6,8 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from creditsys.guards import append_only, no_delete
-from ratings.models.guards import references
+from creditsys.guards import append_only, no_delete, references
 from ratings.models.registry import District, Pharmacy
 from ratings.models.schemes import SchemeVersion
 

@@ -5,7 +5,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from applications import registry
@@ -14,6 +17,7 @@ from applications.base import Application, Audience
 from applications.checks import check_applications
 from applications.enterprise_credit.application import EnterpriseCredit
 from applications.pharmacy_lookup.application import PharmacyLookup
+from creditsys.celery import app
 from ratings.published import Grade, reaches, scale
 from tests.ratings.services.test_runs import scheme_in_force
 
@@ -135,3 +139,34 @@ def test_the_fields_of_a_grade_are_what_checks_compare_with() -> None:
 
 def test_the_admin_is_still_where_it_was() -> None:
     assert reverse("admin:index") == "/admin/"
+
+
+class TestSchedule:
+    def test_beat_runs_what_applications_declare(self) -> None:
+        """Declared tasks exist, and beat knows of each."""
+        declared = {task for one in registry.installed() for task in one.schedule}
+        assert {"bank_loans.deliver", "pharmacy_lookup.refresh", "enterprise_credit.refresh"} <= declared
+        assert declared <= {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        app.loader.import_default_modules()
+        assert declared <= set(app.tasks)
+
+    def test_what_cannot_be_loaded_has_none(self, settings: Any) -> None:
+        settings.APPLICATIONS = ["nowhere.application.None", f"{HERE}.GRADE"]
+        assert registry.schedule() == {}
+
+
+@pytest.mark.django_db
+class TestRemoval:
+    """manage.py remove_application; that it leaves no trace is told in tests/fourth/."""
+
+    def test_of_none(self) -> None:
+        with pytest.raises(CommandError, match="没有使用中的应用 nowhere"):
+            call_command("remove_application", "nowhere")
+
+    def test_asks_before(self, capsys: pytest.CaptureFixture[str]) -> None:
+        before = Group.objects.count(), Permission.objects.count()
+        call_command("remove_application", "enterprise_credit")
+        told = capsys.readouterr().out
+        assert "enterprise_credit_look" in told and "部门查询员" in told and "未作任何改动" in told
+        assert "纪检监督员" not in told  # it holds rights of others too
+        assert (Group.objects.count(), Permission.objects.count()) == before

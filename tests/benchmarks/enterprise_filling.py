@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from applications.clients.models import Organisation
+from applications.enterprise_credit import standings
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.rules.catalogue import RecordField, RecordType
 from applications.enterprise_credit.rules.kinds import RecordKind
@@ -135,11 +136,7 @@ def _vacuum() -> None:
 
 def derive() -> None:
     """Subjects from the registry, and what follows from grades and records, as after a publication."""
-    from applications.enterprise_credit import standings
-
-    standings.sync_subjects()
-    standings.derive(None, timezone.localdate())
-    standings.rerank(timezone.localdate())
+    standings.refresh(None, timezone.localdate())
 
 
 def chain() -> str:

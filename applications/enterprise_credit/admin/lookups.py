@@ -1,6 +1,5 @@
 """企业信用查询: a purpose is stated, an enterprise is found, and each look at it goes on record."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from django import forms
@@ -14,9 +13,9 @@ from django.utils import timezone
 from applications.enterprise_credit import charts, describing, words
 from applications.enterprise_credit.admin.scoping import viewer
 from applications.enterprise_credit.documents import catalogue_on
-from applications.enterprise_credit.looks import READ_ON, Aim, recent_look, record_look, stated
+from applications.enterprise_credit.looks import READ_ON, Aim, recent_look, stated
 from applications.enterprise_credit.models import CreditSubject, Look
-from applications.enterprise_credit.profiles import Profile, Store, profile
+from applications.enterprise_credit.profiles import Profile, Store, profile, record_profile
 from applications.enterprise_credit.report import cover_of, report, workbook
 from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.searching import MOST, is_whole_code, search
@@ -150,7 +149,7 @@ class CreditSubjectAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(back)
         request.session[_REMEMBERED] = {"purpose": aim.purpose.key, "case_no": aim.case_no}
         found = profile(uscc, who, catalogue, timezone.localdate(now))
-        _record(who, aim, Look.Form.PAGE, uscc, found, now)
+        record_profile(who, aim, Look.Form.PAGE, uscc, found, now)
         if found is None:
             refuse(request, f"查无此企业：{uscc}。请核对统一社会信用代码；本次查询已记录。")
             return HttpResponseRedirect(back)
@@ -172,7 +171,7 @@ class CreditSubjectAdmin(ReadOnlyAdmin):
         if found is None:
             raise Http404("没有这家企业。")
         if found.shown() != look.shown:
-            _record(who, aim, Look.Form.PAGE, object_id, found, now)
+            record_profile(who, aim, Look.Form.PAGE, object_id, found, now)
         page = request.GET.get("stores", "1")
         return self.page(
             request,
@@ -219,7 +218,7 @@ class CreditSubjectAdmin(ReadOnlyAdmin):
         if aim is None or found is None:
             refuse(request, "请先写明查询用途再下载。")
             return HttpResponseRedirect(page)
-        cover = cover_of(_record(who, aim, form, uscc, found, now))
+        cover = cover_of(record_profile(who, aim, form, uscc, found, now))
         site = f"{request.scheme}://{request.get_host()}"
         content = report(found, cover, site) if form == Look.Form.PDF else workbook(found, cover)
         ending, content_type = _FILES[form]
@@ -245,21 +244,6 @@ def _aim_of(look: Look | None, catalogue: Catalogue) -> Aim | None:
     """What a look was for, so that the same may go on; None where the catalogue does not know the purpose any more."""
     purpose = catalogue.purpose(look.purpose) if look else None
     return Aim(purpose, look.case_no) if look and purpose else None
-
-
-def _record(who: Viewer, aim: Aim, form: str, uscc: str, found: Profile | None, at: datetime) -> Look:
-    return record_look(
-        who,
-        aim,
-        form,
-        uscc=uscc,
-        name=found.subject.name if found else "",
-        found=found is not None,
-        district=found.subject.district if found else None,
-        districts={store.district for store in found.stores} if found else (),
-        shown=found.shown() if found else {},
-        at=at,
-    )
 
 
 def _shown(found: Profile, page: int) -> dict[str, Any]:

@@ -76,4 +76,4 @@ class DepartmentAdmin(ReadOnlyAdmin):
         filters = super().get_list_filter(request)
         if sees_all_departments(request):
             return filters
-        return [one for one in filters if one is not DepartmentFilter]
+        return [one for one in filters if one not in (DepartmentFilter, self.department_field)]

@@ -106,7 +106,7 @@ class Records(SupplyView):
     def post(self, request: Request, record_type: str) -> HttpResponse:
         found = self.record_type(record_type)
         self.plain()
-        key = _key(request)
+        key = key_of(request)
         body = read_body(request._request, MOST_BYTES)
         content = parse_object(body)
         digest = sha256(canonical(body, content)).hexdigest()
@@ -145,7 +145,7 @@ class Batch(SupplyView):
         return self.answer(known.answer)
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
     """The idempotency key that was sent. Raises Problem (400)."""
     match = _KEY.fullmatch(request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip())
     if match is None:

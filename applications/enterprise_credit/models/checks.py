@@ -27,7 +27,9 @@ class BatchCheck(models.Model):
     catalogue = models.CharField("目录", max_length=60)
     file_name = models.CharField("文件名", max_length=255, blank=True, default="")
     sha256 = models.CharField("SHA-256", max_length=64)
-    #: criteria that were not looked at, because their records are not for this department: [{id, title}]
+    #: of a call: what makes sending it again harmless
+    idempotency_key = models.CharField("幂等键", max_length=100, blank=True, default="")
+    #: what was not looked at, because its records are not for this department: [{id, title, whole, text}]
     left_out = models.JSONField("未核查的条件", default=list)
     passed = models.IntegerField("通过", default=0)
     attention = models.IntegerField("需关注", default=0)
@@ -40,6 +42,11 @@ class BatchCheck(models.Model):
         default_permissions = ("view", "add", "change")
         indexes = (models.Index(fields=("department", "-id"), name="batchcheck_department"),)
         constraints = (
+            models.UniqueConstraint(
+                fields=("client", "idempotency_key"),
+                condition=~Q(idempotency_key=""),
+                name="batchcheck_once",
+            ),
             models.CheckConstraint(
                 name="batchcheck_purpose", condition=~Q(purpose="") & ~Q(title="") & Q(sha256__regex=SHA256)
             ),
@@ -84,7 +91,10 @@ class CheckLine(models.Model):
         verbose_name = verbose_name_plural = "名单核查结果"
         ordering = ("batch_check", "row")
         default_permissions = ()
-        indexes = (models.Index(fields=("uscc",), name="checkline_uscc"),)
+        indexes = (
+            models.Index(fields=("uscc",), name="checkline_uscc"),
+            models.Index(fields=("batch_check",), condition=~Q(outcome=""), name="checkline_reported"),
+        )
         constraints = (
             models.UniqueConstraint(fields=("batch_check", "row"), name="checkline_row"),
             models.CheckConstraint(

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from creditsys.guards import append_only, no_delete
+from creditsys.guards import append_only, no_delete, references
 
 #: GB 32100: a unified social credit code.
 USCC = r"^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$"
@@ -50,10 +50,18 @@ class CreditSubject(models.Model):
 
 
 class Assessment(models.Model):
-    """What a rule made of an enterprise's figures: one row whenever they change. For good, and recomputable."""
+    """What a rule made of an enterprise's figures: one row whenever they change. For good, and recomputable.
+
+    Bulk-written: references are checked once per statement.
+    """
 
     subject = models.ForeignKey(
-        CreditSubject, models.PROTECT, related_name="assessments", db_index=False, verbose_name="企业"
+        CreditSubject,
+        models.PROTECT,
+        related_name="assessments",
+        db_constraint=False,
+        db_index=False,
+        verbose_name="企业",
     )
     at = models.DateTimeField("时间", default=timezone.now)
     #: the day (Asia/Shanghai) that the figures hold for
@@ -83,19 +91,30 @@ class Assessment(models.Model):
                 | Q(score__isnull=False, position__gte=0) & ~Q(grade=""),
             ),
         )
-        triggers = append_only()
+        triggers = (*append_only(), references("subject_id", "enterprise_credit_creditsubject", "uscc"))
 
     def __str__(self) -> str:
         return f"{self.subject_id} {self.grade}"
 
 
 class Standing(models.Model):
-    """How an enterprise stands now: its newest assessment and its ranks; may be built anew at any time."""
+    """How an enterprise stands now: its newest assessment and its ranks; may be built anew at any time.
+
+    Bulk-written, as assessments are. Its pages are filled to a third (see the migration), so that a row finds room
+    for what a publication makes of it beside itself, and the indexes are left alone.
+    """
 
     subject = models.OneToOneField(
-        CreditSubject, models.PROTECT, primary_key=True, related_name="standing", verbose_name="企业"
+        CreditSubject,
+        models.PROTECT,
+        primary_key=True,
+        related_name="standing",
+        db_constraint=False,
+        verbose_name="企业",
     )
-    assessment = models.ForeignKey(Assessment, models.PROTECT, db_index=False, verbose_name="评定")
+    assessment = models.ForeignKey(
+        Assessment, models.PROTECT, db_constraint=False, db_index=False, verbose_name="评定"
+    )
     #: as in the assessment, so that ranks are reckoned and lists read from here alone
     score = models.BigIntegerField("企业信用分（千分之一分）", null=True)
     grade = models.CharField("企业信用等级", max_length=20, blank=True)
@@ -113,6 +132,10 @@ class Standing(models.Model):
         verbose_name = verbose_name_plural = "企业信用现状"
         default_permissions = ()
         indexes = (models.Index(fields=("grade",), name="standing_enterprise_grade"),)
+        triggers = (
+            references("subject_id", "enterprise_credit_creditsubject", "uscc"),
+            references("assessment_id", "enterprise_credit_assessment"),
+        )
 
     def __str__(self) -> str:
         return f"{self.subject_id} {self.grade}"
