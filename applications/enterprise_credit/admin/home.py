@@ -143,7 +143,7 @@ def _own_looks(who: Viewer) -> Card:
         (row.name, reverse("admin:enterprise_credit_creditsubject_change", args=(row.uscc,)), _told(row))
         for row in rows[:_SHOWN]
     ]
-    return Card("我最近查询的企业", told, reverse("admin:enterprise_credit_creditsubject_changelist"))
+    return Card("我最近查询的企业", told)
 
 
 def _newest_looks() -> Card:
