@@ -87,7 +87,9 @@ def store(kind: str, document: str, *, by: Actor) -> RuleDocument:
     """
     header = read(kind, document)
     digest = sha256(document.encode()).hexdigest()
-    drafts = RuleDocument.objects.select_for_update().filter(kind=kind, key=header.key, version=header.version)
+    drafts = RuleDocument.objects.select_for_update().filter(
+        kind=kind, key=header.key, version=header.version
+    )
     stored = drafts.first() or RuleDocument(kind=kind, key=header.key, version=header.version)
     if stored.sha256 == digest:
         return stored
