@@ -18,8 +18,7 @@ from ratings.models import Publication
 from tests.benchmarks import bank_data
 from tests.benchmarks.rating import checkpoint
 from tests.benchmarks.report import Table, megabytes
-
-from tests.benchmarks.scratch import job  # isort: skip
+from tests.benchmarks.scratch import job
 
 HERE: Final = "tests.benchmarks.enterprise_ranks"
 
