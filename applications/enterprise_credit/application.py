@@ -19,6 +19,7 @@ class EnterpriseCredit(Application):
         }
     )
     urls = "applications.enterprise_credit.urls"
+    demo = "applications.enterprise_credit.demo.furnish"
     # bring the standings of enterprises up to date
     schedule = {"enterprise_credit.refresh": crontab(hour=0, minute=40)}
 

@@ -1,9 +1,8 @@
 """The catalogue and the enterprise rule: stored as versions, put in force by another person, read as of a day."""
 
+import contextlib
 import functools
-import tomllib
 from datetime import date
-from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from applications.clients.services import register_organisation
 from applications.enterprise_credit.models import RuleDocument
 from applications.enterprise_credit.rules.assessment import EnterpriseRule
 from applications.enterprise_credit.rules.catalogue import Catalogue
+from applications.enterprise_credit.rules.reading import read_catalogue, read_rule
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 
@@ -41,6 +41,11 @@ def rule_on(day: date) -> EnterpriseRule:
     return _rule(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
 
 
+def parsed(stored: RuleDocument) -> Catalogue | EnterpriseRule:
+    """A stored version, read. Raises SchemeError where it is not sound."""
+    return (_catalogue if stored.kind == RuleDocument.Kind.CATALOGUE else _rule)(stored.document)
+
+
 def rule_named(name: str) -> EnterpriseRule:
     """The enterprise rule written ``key@version``, once in force. One query. Raises NoDocument."""
     key, _, version = name.partition("@")
@@ -53,23 +58,49 @@ def rule_named(name: str) -> EnterpriseRule:
     return _rule(found)
 
 
+def read(kind: str, document: str) -> Catalogue | EnterpriseRule:
+    """Check a document of a kind of RuleDocument. Raises SchemeError with every problem.
+
+    A catalogue may name the grades of rules that are in force when it takes effect, and of drafts; a rule what the
+    catalogue that is in force when the rule takes effect has.
+    """
+    if kind == RuleDocument.Kind.CATALOGUE:
+        known = _grades(read_catalogue(document).effective_on)
+        return read_catalogue(document, known) if known else read_catalogue(document)
+    plain = read_rule(document)
+    try:
+        catalogue = catalogue_on(plain.effective_on)
+    except NoDocument:
+        return plain
+    return read_rule(document, catalogue)
+
+
+def _grades(day: date) -> list[str]:
+    """Names of grades of the rule in force on a day, and of drafts."""
+    rules = RuleDocument.objects.filter(kind=RuleDocument.Kind.ENTERPRISE_RULE)
+    texts = list(rules.filter(activated_at=None).values_list("document", flat=True))
+    with contextlib.suppress(NoDocument):
+        texts.append(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
+    return list(dict.fromkeys(grade.name for text in texts for grade in _rule(text).grades))
+
+
 @transaction.atomic
 def store(kind: str, document: str, *, by: Actor) -> RuleDocument:
     """Check a document and keep it as a draft; a draft of the same key and version is replaced.
 
-    Raises Refused when that version is in force with another text.
+    Raises SchemeError with every problem that it has, and Refused when that version is in force with another text.
     """
-    read: Catalogue | EnterpriseRule = (_catalogue if kind == RuleDocument.Kind.CATALOGUE else _rule)(
-        document
-    )
+    header = read(kind, document)
     digest = sha256(document.encode()).hexdigest()
-    drafts = RuleDocument.objects.select_for_update().filter(kind=kind, key=read.key, version=read.version)
-    stored = drafts.first() or RuleDocument(kind=kind, key=read.key, version=read.version)
+    drafts = RuleDocument.objects.select_for_update().filter(
+        kind=kind, key=header.key, version=header.version
+    )
+    stored = drafts.first() or RuleDocument(kind=kind, key=header.key, version=header.version)
     if stored.sha256 == digest:
         return stored
     if stored.activated_at:
         raise Refused(f"{stored} 已启用，文本不得更改；请把 version 改为更大的数后再存。")
-    stored.title, stored.effective_on = read.title, read.effective_on
+    stored.title, stored.effective_on = header.title, header.effective_on
     stored.document, stored.sha256 = document, digest
     stored.stored_by, stored.stored_at = by.name, timezone.now()
     stored.save()
@@ -126,9 +157,9 @@ def _in_force(kind: str, day: date) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _catalogue(document: str) -> Catalogue:
-    return Catalogue.model_validate(tomllib.loads(document, parse_float=Decimal))
+    return read_catalogue(document)
 
 
 @functools.lru_cache(maxsize=8)
 def _rule(document: str) -> EnterpriseRule:
-    return EnterpriseRule.model_validate(tomllib.loads(document, parse_float=Decimal))
+    return read_rule(document)

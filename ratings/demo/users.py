@@ -25,8 +25,8 @@ def kept_secret(name: str, value: str) -> str:
     return path.read_text()
 
 
-def ensure_user(username: str, name: str, group: str) -> None:
-    """A demo user for the whole city, in a group of this name; "" = a superuser."""
+def ensure_user(username: str, name: str, group: str, *, whole_city: bool = True) -> None:
+    """A demo user in a group of this name, "" = a superuser; for the whole city, or without any scope of ours."""
     password = demo_password()
     user, _ = get_user_model().objects.get_or_create(
         username=username,
@@ -37,4 +37,5 @@ def ensure_user(username: str, name: str, group: str) -> None:
         user.save()
     if group:
         user.groups.set([Group.objects.get(name=group)])
-    StaffScope.objects.get_or_create(user=user, defaults={"whole_city": True})
+    if whole_city:
+        StaffScope.objects.get_or_create(user=user, defaults={"whole_city": True})

@@ -1,4 +1,4 @@
-"""From the bytes of a TOML document to a :class:`SchemeDocument`, collecting all problems."""
+"""From the bytes of a TOML document to its model, collecting all problems."""
 
 import copy
 import re
@@ -7,14 +7,15 @@ import unicodedata
 from contextlib import suppress
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ratings.rules.document import SchemeDocument
 from ratings.rules.problems import Path, Problem, SchemeError
 from ratings.rules.translation import Written, allowed_keys, document_path, node_at, suggestion, translate
+
+Document = TypeVar("Document", bound=BaseModel)
 
 _SYNTAX: Final = {
     "Expected '=' after a key": "键之后缺少等号。",
@@ -123,8 +124,10 @@ def _full_width(given: str) -> tuple[str, str] | None:
     return None
 
 
-def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[str, Any], list[Problem]]:
-    """The document (None where its shape is too far off), its tree, and problems of shape.
+def read_document(
+    text: bytes, file: str, model: type[Document]
+) -> tuple[Document | None, dict[str, Any], list[Problem]]:
+    """The document of a model (None where its shape is too far off), its tree, and problems of shape.
 
     A slip that shows its own cure (a misspelt key, too many decimals, a number in quotes) is
     reported and then mended in a copy, so that what else is wrong is found in the same pass.
@@ -135,10 +138,10 @@ def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[s
     settled: set[Path] = set()
     for _ in range(3):
         try:
-            return SchemeDocument.model_validate(mended), tree, problems
+            return model.model_validate(mended), tree, problems
         except ValidationError as failure:
             errors = failure.errors(include_url=False)
-        guesses = [_guess(mended, error) for error in errors]
+        guesses = [_guess(mended, model, error) for error in errors]
         cures = [
             cure for error, near in zip(errors, guesses, strict=True) if (cure := _cure(mended, error, near))
         ]
@@ -151,7 +154,7 @@ def read_document(text: bytes, file: str) -> tuple[SchemeDocument | None, dict[s
             if path in settled or (error["type"] == "missing" and path in renamed):
                 continue
             settled.add(path)
-            problems.append(translate(tree, file, SchemeDocument, error, near))
+            problems.append(translate(tree, file, model, error, near))
             if near:
                 tree.renamed[(*path[:-1], near)] = path
         if not cures:
@@ -176,12 +179,12 @@ _DROP: Final = object()
 _UNSTATED: Final = "（未写）"
 
 
-def _guess(tree: dict[str, Any], error: ErrorDetails) -> str | None:
+def _guess(tree: dict[str, Any], model: type[BaseModel], error: ErrorDetails) -> str | None:
     """The key that an unknown one was meant to be: clearly near, unwritten, and right for its value."""
     if error["type"] != "extra_forbidden":
         return None
     path = document_path(error)
-    known = allowed_keys(SchemeDocument, error["loc"][:-1])
+    known = allowed_keys(model, error["loc"][:-1])
     near = suggestion(str(path[-1]), known, cutoff=0.75)
     trial = copy.deepcopy(tree)
     parent = node_at(trial, path[:-1])
@@ -189,7 +192,7 @@ def _guess(tree: dict[str, Any], error: ErrorDetails) -> str | None:
         return None
     parent[near] = parent.pop(path[-1])
     try:
-        SchemeDocument.model_validate(trial)
+        model.model_validate(trial)
     except ValidationError as failure:
         if (*path[:-1], near) in map(document_path, failure.errors()):
             return None

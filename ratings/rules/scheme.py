@@ -106,7 +106,7 @@ def parse_scheme(text: bytes | str, file: str = "scheme.toml") -> Scheme:
     Raises SchemeError with every problem found.
     """
     data = text.encode() if isinstance(text, str) else text
-    document, tree, problems = read_document(data, file)
+    document, tree, problems = read_document(data, file, SchemeDocument)
     if document is not None:
         known = {problem.path for problem in problems}
         found = (

@@ -23,7 +23,9 @@ def chain(count: int = 1, **values: Any) -> tuple[Enterprise, list[Pharmacy]]:
 
 def publish(*results: tuple[Pharmacy, int, int], period: str = "2025H2", at: Any = START) -> RatingPeriod:
     """Publish a period of (pharmacy, place of its grade, score in thousandths)."""
-    life = out(*(Result(one, grade=grade, score=score) for one, grade, score in results), period=period, at=at)
+    life = out(
+        *(Result(one, grade=grade, score=score) for one, grade, score in results), period=period, at=at
+    )
     life.refresh_from_db()
     return life
 

@@ -31,7 +31,7 @@ def newest(one: Enterprise) -> Assessment:
 @pytest.mark.django_db
 class TestSubjects:
     def test_come_from_the_registry(self) -> None:
-        one, shops = chain(3, name="绍兴（越城）康泰医药有限公司")
+        one, _shops = chain(3, name="绍兴（越城）康泰医药有限公司")
         factories.pharmacy()
         assert standings.sync_subjects() == 1
         subject = of(one)
@@ -75,7 +75,7 @@ class TestSubjects:
 @pytest.mark.django_db
 class TestDerive:
     def test_assessed_once_and_again_when_figures_change(self) -> None:
-        one, shops, life = rated(95_000, 85_000)
+        one, _shops, _life = rated(95_000, 85_000)
         assert standings.refresh(None, TODAY) == 1
         first = newest(one)
         assert (first.score, first.grade, first.label, first.position) == (90_000, "A", "信用优秀", 0)
@@ -182,9 +182,7 @@ class TestRanks:
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
     @given(
         rows=st.lists(
-            st.tuples(
-                st.none() | st.integers(0, 5), st.sampled_from([330602, 330604, 330681, None])
-            ),
+            st.tuples(st.none() | st.integers(0, 5), st.sampled_from([330602, 330604, 330681, None])),
             min_size=1,
             max_size=12,
         )
@@ -256,7 +254,7 @@ class TestFollowing:
         assert (newest(one).grade, newest(one).figures["stores"]) == ("", 0)
 
     def test_all_where_they_are_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        made, life = city([90_000], [95_000])
+        made, _life = city([90_000], [95_000])
         asked: list[Any] = []
         monkeypatch.setattr(standings, "refresh", lambda usccs, on: asked.append(usccs) or 0)
         tasks.on_announced(1)

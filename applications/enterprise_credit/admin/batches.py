@@ -48,14 +48,13 @@ class RecordBatchAdmin(DepartmentAdmin):
     menu_order, menu_icon = 50, "upload_file"
     list_display = (
         "number",
-        "type_title",
         "source_shown",
         "state_mark",
         "taken",
         "problems_shown",
         "uploaded",
     )
-    list_display_links = ("number", "type_title")
+    list_display_links = ("number",)
     list_filter = (
         DepartmentFilter,
         ("state", ChoicesDropdownFilter),
@@ -337,7 +336,8 @@ class RecordBatchAdmin(DepartmentAdmin):
         def type_title(row: RecordBatch) -> SafeString:
             return show.two_lines(titles.get(row.record_type, row.record_type), row.department.name)
 
-        return tuple(type_title if name == "type_title" else name for name in self.list_display)
+        number, *others = self.list_display
+        return (number, type_title, *others)
 
     @display(description="批次号")
     def number(self, row: RecordBatch) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.contrib import admin
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.urls import reverse
@@ -60,6 +61,8 @@ def home(request: HttpRequest) -> Home:
 
 
 def _may(request: HttpRequest, codename: str) -> bool:
+    if codename == "view_look" and not admin.site.is_registered(Look):
+        return False
     return request.user.has_perm(f"enterprise_credit.{codename}")
 
 

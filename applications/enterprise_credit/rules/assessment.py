@@ -85,11 +85,11 @@ class EnterpriseRule(Part):
     basis: Annotated[Source, Field(description="依据")]
     floor: Annotated[Fixed, Field(description="最低分")]
     ceiling: Annotated[Fixed, Field(description="最高分")]
-    stores: Stores
-    items: tuple[Item, ...] = ()
-    grades: tuple[EnterpriseGrade, ...]
-    caps: tuple[EnterpriseCap, ...] = ()
-    unrated: tuple[Unrated, ...]
+    stores: Annotated[Stores, Field(description="药店的信用分怎样合计")]
+    items: Annotated[tuple[Item, ...], Field(description="按信用信息加减分")] = ()
+    grades: Annotated[tuple[EnterpriseGrade, ...], Field(min_length=1, description="等级，由好到差")]
+    caps: Annotated[tuple[EnterpriseCap, ...], Field(description="等级限制")] = ()
+    unrated: Annotated[tuple[Unrated, ...], Field(description="不评等级的情形")] = ()
     #: ranks hold those with a score; below so many in a district, none is given
     min_ranked: Annotated[Whole, Field(description="排名至少要有几家")] = 1
 

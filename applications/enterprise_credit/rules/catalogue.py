@@ -3,7 +3,7 @@
 A document like a scheme: versioned, and never changed once in force.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field as Described
 
@@ -57,7 +57,7 @@ class Criterion(Part):
 
     id: Annotated[Ident, Described(description="代码")]
     title: Annotated[Title, Described(description="名称，用于说明结果")]
-    then: Annotated[str, Described(pattern="^(REJECT|ATTENTION)$", description="不通过或需关注")]
+    then: Annotated[Literal["REJECT", "ATTENTION"], Described(description="REJECT 不通过；ATTENTION 需关注")]
     when: Condition
     clause: Clause
 
@@ -101,11 +101,11 @@ class Catalogue(Part):
     title: Title
     effective_on: Annotated[Day, Described(description="施行日期")]
     basis: Annotated[Source, Described(description="依据")]
-    departments: tuple[Department, ...]
-    record_types: tuple[RecordType, ...]
-    purposes: tuple[Purpose, ...]
-    measures: tuple[JointMeasure, ...] = ()
-    watch: Watch
+    departments: Annotated[tuple[Department, ...], Described(min_length=1, description="各部门")]
+    record_types: Annotated[tuple[RecordType, ...], Described(min_length=1, description="信用信息类型")]
+    purposes: Annotated[tuple[Purpose, ...], Described(min_length=1, description="查询用途")]
+    measures: Annotated[tuple[JointMeasure, ...], Described(description="联合奖惩措施")] = ()
+    watch: Annotated[Watch, Described(description="异常查询的标记")]
 
     def record_type(self, key: str) -> RecordType | None:
         """The type of this key, None where the catalogue has none."""

@@ -7,13 +7,22 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
 from applications import registry
+from applications.enterprise_credit.roles import APPROVER, CREDIT_OFFICE, OFFICER, SUPPLIER
 from applications.roles import BANKING
 from ratings.demo import is_demo
 from ratings.demo.users import demo_password, ensure_user
 from ratings.services.errors import Refused
 
-#: Who may look around beside those of ``manage.py demo``: user name to (name, group).
-USERS: Final = {"banker": ("演示金融协作员", BANKING)}
+#: Who may look around beside those of ``manage.py demo``: user name to (name, group, works for the whole city).
+#: The others are members of a department (``applications/enterprise_credit/demo.py``).
+USERS: Final = {
+    "banker": ("演示金融协作员", BANKING, True),
+    "officer": ("演示部门查询员", OFFICER, False),
+    "treasurer": ("演示部门查询员（财政局）", OFFICER, False),
+    "supplier": ("演示部门数据员", SUPPLIER, False),
+    "creditoffice": ("演示信用信息管理员", CREDIT_OFFICE, True),
+    "creditapprover": ("演示信用信息审批员", APPROVER, True),
+}
 
 
 class Command(BaseCommand):
@@ -24,10 +33,11 @@ class Command(BaseCommand):
             raise CommandError("生产环境不建立演示数据（CREDITSYS_ENV=production）。请在演示环境运行。")
         if not is_demo():
             raise CommandError("数据库里没有演示城市：请先运行 manage.py demo。未作任何改动。")
-        for username, (name, group) in USERS.items():
-            ensure_user(username, name, group)
+        for username, (name, group, whole_city) in USERS.items():
+            ensure_user(username, name, group, whole_city=whole_city)
         lines = [
-            f"  {username:<10} {name}（密码同上：{demo_password()}）" for username, (name, _) in USERS.items()
+            f"  {username:<14} {name}（密码同上：{demo_password()}）"
+            for username, (name, *_) in USERS.items()
         ]
         try:
             for application in registry.installed():
