@@ -7,7 +7,6 @@ from typing import Any
 from applications.enterprise_credit.rules.assessment import EnterpriseRule
 from applications.enterprise_credit.rules.figures import Figures
 
-
 TEXT = """
 key = "shaoxing-style-enterprise"
 version = 1

@@ -90,7 +90,6 @@ class TestOfficer:
             "评价结果",
             "在册药店",
             "填报信用信息",
-            "查询记录",
             "部门人员",
             "贷款",
         ):
@@ -120,6 +119,9 @@ class TestOfficer:
         [card] = home(user).context["cards"]
         assert [row[0] for row in card.rows] == ["乙公司", "甲公司"]
         assert "行政许可（绍许1号）" in card.rows[0][2]
+        [newest] = home(keeper("creditoffice", roles.CREDIT_OFFICE)).context["cards"]
+        assert len(newest.rows) == 3 and newest.rows[0][0] == f"市场监督管理局　{other.username}"
+        assert signed_in(user).get(card.more).status_code == 200
 
     def test_costs_the_same_however_much_waits(self) -> None:
         user = building.member("scjgj")
@@ -175,7 +177,11 @@ class TestKeepers:
     def test_an_inspector_sees_and_has_nothing_to_do(self) -> None:
         answer = home(keeper("inspector", INSPECTOR))
         assert not [one for one in work(answer) if "信用信息" in one[0]]
-        assert "登记部门人员" not in text(answer)
+        shown = text(answer)
+        assert "登记部门人员" not in shown and "最近的查询" in shown
+        for title, url in answer.context["tasks"]:
+            if "查询" in title:
+                assert signed_in(User.objects.get(username="inspector")).get(url).status_code == 200
 
 
 def test_without_a_department_and_a_scope_it_is_said() -> None:

@@ -34,6 +34,6 @@ def describe_records(records: Records, types: Mapping[str, str]) -> str:
     """``最近 12 个月内认定的行政处罚``."""
     named = [*(types.get(key, key) for key in records.types), *(RECORD_KINDS[kind] for kind in records.kinds)]
     within = (
-        f"最近 {records.within_months} 个月内认定的" if records.within_months is not None else "有效期内的"
+        f"最近 {records.within_months} 个月内认定的" if records.within_months is not None else "在有效期内的"
     )
     return f"{within}{'、'.join(named)}"
