@@ -3,7 +3,7 @@
 One place says which columns there are, so that all three show the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -171,13 +171,19 @@ def events(profile: Profile) -> Table:
     return Table("时间线", ("日期", "事项", "内容"), rows, "" if rows else "没有可显示的事项。")
 
 
-def shown_in_words(shown: dict[str, Any], titles: dict[str, str]) -> Iterator[str]:
-    """What a look showed, from its record, line by line; ``titles`` are those of types by key."""
+def shown_in_words(
+    shown: Mapping[str, Any], titles: Mapping[str, str], grades: Mapping[int, str]
+) -> Iterator[str]:
+    """What a look showed, from its record, line by line.
+
+    ``titles`` are those of record types by key, ``grades`` what assessments made, in words, by their number.
+    """
     if "verdict" in shown:
         yield "名单核查的结论" + (f"，企业信用等级 {shown['grade']}" if shown.get("grade") else "")
         return
     if shown.get("assessment"):
-        yield f"企业信用分、等级和排名（评定编号 {shown['assessment']}）"
+        number = shown["assessment"]
+        yield f"企业信用等级、信用分和排名：{grades.get(number, '')}（评定编号 {number}）"
     rated = [seq for seq in shown.get("stores", ()) if seq]
     if shown.get("stores"):
         yield f"{len(shown['stores'])} 家药店的登记信息，其中 {len(rated)} 家的公布等级"
