@@ -1,7 +1,5 @@
 """企业信用查询: a purpose is stated, an enterprise is found, and each look at it goes on record."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from django import forms
@@ -11,11 +9,10 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape, format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
 
 from applications.enterprise_credit import charts, describing, words
 from applications.enterprise_credit.admin.scoping import viewer
+from applications.enterprise_credit.admin.tables import folded, labelled
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.looks import READ_ON, Aim, recent_look, stated
 from applications.enterprise_credit.models import CreditSubject, Look
@@ -34,8 +31,6 @@ from ratings.services.errors import Refused
 
 #: Pharmacies on one page of a profile, worst grade first.
 STORES_A_PAGE: Final = 20
-#: Records of a type that stand open; the rest of them is folded.
-_RECORDS_OPEN: Final = 10
 #: Where a session keeps what its look-ups are for.
 _REMEMBERED: Final = "enterprise_credit_aim"
 _FILES: Final[dict[str, tuple[str, str]]] = {
@@ -263,18 +258,18 @@ def _shown(found: Profile, page: int) -> dict[str, Any]:
         "black": [
             (group, record, words.days(record.valid_from, record.valid_until)) for group, record in black
         ],
-        "steps": _labelled(describing.steps(found)),
+        "steps": labelled(describing.steps(found)),
         "score_chart": charts.score_chart(found.scores),
-        "history": _labelled(describing.history(found)),
+        "history": labelled(describing.history(found)),
         "grade_chart": charts.grade_chart(found.grades),
         "grades": [(name or "无等级", count) for name, count in found.grades.items()],
-        "places": _labelled(describing.places(found)) if len(found.places) > 1 else None,
+        "places": labelled(describing.places(found)) if len(found.places) > 1 else None,
         "stores": list(map(_store, stores)),
         "page": page,
         "pages": range(1, pages + 1),
-        "lists": _labelled(describing.lists(found)),
-        "records": [_folded(one) for one in describing.records(found)],
-        "events": _folded(describing.events(found)),
+        "lists": labelled(describing.lists(found)),
+        "records": [folded(one) for one in describing.records(found)],
+        "events": folded(describing.events(found)),
         "note": describing.NOTE,
     }
 
@@ -307,35 +302,3 @@ def _store(store: Store) -> dict[str, Any]:
             for row in reversed(store.history)
         ],
     }
-
-
-def _labelled(one: describing.Table) -> dict[str, Any]:
-    """A table whose cells know their headers, for phones."""
-    return {
-        "title": one.title,
-        "headers": one.headers,
-        "rows": _rows(one.headers, one.rows),
-        "note": one.note,
-    }
-
-
-def _folded(one: describing.Table) -> dict[str, Any]:
-    """The same, all but the first rows folded away."""
-    more = one.rows[_RECORDS_OPEN:]
-    first = replace(one, rows=one.rows[:_RECORDS_OPEN])
-    return {**_labelled(first), "folded": _rows(one.headers, more), "more": len(more)}
-
-
-def _rows(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> SafeString:
-    """Rows as HTML; put together here, as a template takes its time over thousands of cells."""
-    begins = [format_html('<td data-label="{}">', header) for header in headers]
-    marked = [header == describing.OBJECTION for header in headers]
-    return format_html_join("", "<tr>{}</tr>", ((_cells(begins, marked, row),) for row in rows))
-
-
-def _cells(begins: Sequence[str], marked: Sequence[bool], row: Sequence[str]) -> SafeString:
-    cells = (
-        f"{begin}{show.badge('warn', text) if mark and text else escape(text or '—')}</td>"
-        for begin, mark, text in zip(begins, marked, row, strict=True)
-    )
-    return mark_safe("".join(cells))  # noqa: S308 -- each part is escaped
