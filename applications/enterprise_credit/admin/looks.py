@@ -24,6 +24,7 @@ from unfold.decorators import action, display
 
 from applications.enterprise_credit import enquiries, look_figures, words
 from applications.enterprise_credit.admin.scoping import DepartmentAdmin, sees_all_departments, viewer
+from applications.enterprise_credit.admin.tables import drawn
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.look_figures import Figures, Unusual
 from applications.enterprise_credit.models import Assessment, Look
@@ -209,10 +210,8 @@ class LookAdmin(ExportAdmin, DepartmentAdmin):
             whole = [one for one in rows if one.month is None]
             context |= {
                 "tables": [
-                    show.table("各部门", _without(1), [_without(1, _cells(one)) for one in whole]),
-                    show.table(
-                        "各部门各月", _FIGURES, [_cells(one) for one in rows if one.month is not None]
-                    ),
+                    drawn("各部门", _without(1), [_without(1, _cells(one)) for one in whole]),
+                    drawn("各部门各月", _FIGURES, [_cells(one) for one in rows if one.month is not None]),
                 ],
                 "files": [
                     (
@@ -251,7 +250,7 @@ class LookAdmin(ExportAdmin, DepartmentAdmin):
             headers = ("日期", "部门", "查询人", "查询", "企业", "无案号", "夜间", "本区县以外", "标记")
             more = f"只列出最近 {_MOST_UNUSUAL} 项，请缩短日期。" if len(rows) == _MOST_UNUSUAL else ""
             context |= {
-                "tables": [show.table("异常查询", headers, [_unusual(one) for one in rows], note=more)],
+                "tables": [drawn("异常查询", headers, [_unusual(one) for one in rows], note=more)],
                 "note": (
                     f"按现行目录，一人一日无案号查询达到 {watch.without_case_a_day} 次、查询本区县以外企业达到"
                     f" {watch.outside_a_day} 次，或在 {watch.night_from} 时至 {watch.night_until} 时查询的，列在这里。"
@@ -287,7 +286,7 @@ class LookAdmin(ExportAdmin, DepartmentAdmin):
             )
             context |= {
                 "found": found,
-                "table": show.table(
+                "table": drawn(
                     f"{found.name or uscc}：{len(found.looks)} 次", enquiries.HEADERS, rows, note=more
                 ),
             }

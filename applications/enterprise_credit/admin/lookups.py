@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from applications.enterprise_credit import charts, describing, words
 from applications.enterprise_credit.admin.scoping import viewer
+from applications.enterprise_credit.admin.tables import folded, labelled
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.looks import READ_ON, Aim, recent_look, stated
 from applications.enterprise_credit.models import CreditSubject, Look
@@ -30,8 +31,6 @@ from ratings.services.errors import Refused
 
 #: Pharmacies on one page of a profile, worst grade first.
 STORES_A_PAGE: Final = 20
-#: Records of a type that stand open; the rest of them is folded.
-_RECORDS_OPEN: Final = 10
 #: Where a session keeps what its look-ups are for.
 _REMEMBERED: Final = "enterprise_credit_aim"
 _FILES: Final[dict[str, tuple[str, str]]] = {
@@ -259,18 +258,18 @@ def _shown(found: Profile, page: int) -> dict[str, Any]:
         "black": [
             (group, record, words.days(record.valid_from, record.valid_until)) for group, record in black
         ],
-        "steps": _labelled(describing.steps(found)),
+        "steps": labelled(describing.steps(found)),
         "score_chart": charts.score_chart(found.scores),
-        "history": _labelled(describing.history(found)),
+        "history": labelled(describing.history(found)),
         "grade_chart": charts.grade_chart(found.grades),
         "grades": [(name or "无等级", count) for name, count in found.grades.items()],
-        "places": _labelled(describing.places(found)) if len(found.places) > 1 else None,
+        "places": labelled(describing.places(found)) if len(found.places) > 1 else None,
         "stores": list(map(_store, stores)),
         "page": page,
         "pages": range(1, pages + 1),
-        "lists": _labelled(describing.lists(found)),
-        "records": [_folded(one) for one in describing.records(found)],
-        "events": _folded(describing.events(found)),
+        "lists": labelled(describing.lists(found)),
+        "records": [folded(one) for one in describing.records(found)],
+        "events": folded(describing.events(found)),
         "note": describing.NOTE,
     }
 
@@ -303,15 +302,3 @@ def _store(store: Store) -> dict[str, Any]:
             for row in reversed(store.history)
         ],
     }
-
-
-def _labelled(one: describing.Table) -> dict[str, Any]:
-    """A table whose cells know their headers, for phones."""
-    rows = [list(zip(one.headers, row, strict=True)) for row in one.rows]
-    return {"title": one.title, "headers": one.headers, "rows": rows, "folded": [], "note": one.note}
-
-
-def _folded(one: describing.Table) -> dict[str, Any]:
-    """The same, all but the first rows folded away."""
-    table = _labelled(one)
-    return {**table, "rows": table["rows"][:_RECORDS_OPEN], "folded": table["rows"][_RECORDS_OPEN:]}
