@@ -88,14 +88,14 @@ class TestPages:
         assert "可查询：税务局、医疗保障局" in text
         assert "可查询：仅提供部门" in text
         assert "责任人（文字，自然人信息）" in text
-        assert "最近 12 个月内认定的行政处罚达到 3 条" in text
+        assert "近 12 个月行政处罚至少 3 件" in text
 
     def test_the_rule_is_readable(self) -> None:
         text = keeper(CREDIT_OFFICE).get(url("change", stored().pk)).content.decode()
         for wanted in (
             "按“年度医保基金支付”加权平均",
-            "D 级药店占已评药店的 20% 及以上",
-            "有在有效期内的黑名单",
+            "D 级药店占已评药店至少 20 %",
+            "现有黑名单至少 1 条",
             "已评药店少于 1 家",
             "90 分及以上",
             stored().sha256,
@@ -110,7 +110,7 @@ class TestPages:
         when = 'when = { grade_in = ["D"], store_grade = "D", stores_at_least = 2, under_objection = true }'
         text = CATALOGUE.replace('when = { grade_in = ["D"] }', when, 1).replace("version = 1", "version = 2")
         page = keeper(CREDIT_OFFICE).post(url("draft"), {"kind": "CATALOGUE", "document": text, "check": "1"})
-        assert "企业信用等级为 D，且D 级药店达到 2 家，且有药店等级在异议处理中" in page.content.decode()
+        assert "企业信用等级为 D；D 级药店至少 2 家；有药店的等级在异议处理中" in page.content.decode()
 
     def test_a_document_that_cannot_be_read(self) -> None:
         broken = RuleDocument.objects.bulk_create(

@@ -5,6 +5,7 @@ from typing import Any
 
 from applications.enterprise_credit.rules.assessment import EnterpriseRule, Stores
 from applications.enterprise_credit.rules.catalogue import ALL, Catalogue, RecordType
+from applications.enterprise_credit.rules.judging import described, records_text
 from applications.enterprise_credit.rules.kinds import (
     DIRECTIONS,
     FIELD_TYPES,
@@ -12,7 +13,6 @@ from applications.enterprise_credit.rules.kinds import (
     RECORD_KINDS,
     VERDICTS,
 )
-from applications.enterprise_credit.rules.wording import describe, describe_records
 from ratings.admin import show
 from ratings.rules.exact import ROUNDING_LABELS
 
@@ -20,27 +20,26 @@ Facts = list[tuple[str, Any]]
 
 
 def document_tables(
-    document: Catalogue | EnterpriseRule, types: Mapping[str, str]
+    document: Catalogue | EnterpriseRule, catalogue: Catalogue | None
 ) -> tuple[Facts, list[Any]]:
-    """What is said at the top, and the tables; ``types`` are titles of record types by their key."""
+    """What is said at the top, and the tables; ``catalogue`` has the titles of record types that a rule names."""
     if isinstance(document, Catalogue):
         return _catalogue(document)
-    return _rule(document, types)
+    return _rule(document, catalogue)
 
 
 def _catalogue(catalogue: Catalogue) -> tuple[Facts, list[Any]]:
     names = {one.key: one.name for one in catalogue.departments}
-    types = {one.key: one.title for one in catalogue.record_types}
     facts = [
         ("部门", f"{len(names)} 个"),
-        ("信用信息类型", f"{len(types)} 种"),
+        ("信用信息类型", f"{len(catalogue.record_types)} 种"),
         ("查询用途", f"{len(catalogue.purposes)} 种"),
         ("联合奖惩措施", f"{len(catalogue.measures)} 项"),
     ]
     return facts, [
         show.table("部门", ("代码", "名称"), [(one.key, one.name) for one in catalogue.departments]),
         _record_types(catalogue, names),
-        _purposes(catalogue, types),
+        _purposes(catalogue),
         show.table(
             "联合奖惩措施",
             ("措施", "实施部门", "方向", "适用于", "条款"),
@@ -49,7 +48,7 @@ def _catalogue(catalogue: Catalogue) -> tuple[Facts, list[Any]]:
                     one.title,
                     names[one.department],
                     DIRECTIONS[one.direction],
-                    describe(one.when, types),
+                    described(one.when, catalogue),
                     one.clause,
                 )
                 for one in catalogue.measures
@@ -96,7 +95,7 @@ def _field(one: RecordType) -> list[str]:
     return told
 
 
-def _purposes(catalogue: Catalogue, types: Mapping[str, str]) -> dict[str, Any]:
+def _purposes(catalogue: Catalogue) -> dict[str, Any]:
     rows = []
     for one in catalogue.purposes:
         case = "须填案号" if one.case_required else "案号选填"
@@ -108,7 +107,7 @@ def _purposes(catalogue: Catalogue, types: Mapping[str, str]) -> dict[str, Any]:
                 first,
                 VERDICTS[criterion.then],
                 criterion.title,
-                describe(criterion.when, types),
+                described(criterion.when, catalogue),
                 criterion.clause,
             )
             for criterion in one.criteria
@@ -126,11 +125,11 @@ def _watch(catalogue: Catalogue) -> dict[str, Any]:
     return show.table("标记异常查询", ("情形", "标准"), rows, note=watch.clause)
 
 
-def _rule(rule: EnterpriseRule, types: Mapping[str, str]) -> tuple[Facts, list[Any]]:
+def _rule(rule: EnterpriseRule, catalogue: Catalogue | None) -> tuple[Facts, list[Any]]:
     points = show.points
     facts = [
         ("信用分", f"{points(rule.floor)} 至 {points(rule.ceiling)} 分，分数高者为好"),
-        ("药店信用分", f"{_stores(rule.stores, types)}（{rule.stores.clause}）"),
+        ("药店信用分", f"{_stores(rule.stores, catalogue)}（{rule.stores.clause}）"),
         ("取整", f"到 {points(rule.stores.step)} 分，{ROUNDING_LABELS[rule.stores.rounding]}"),
         ("区县排名", f"参评企业不少于 {rule.min_ranked} 家"),
     ]
@@ -145,11 +144,11 @@ def _rule(rule: EnterpriseRule, types: Mapping[str, str]) -> tuple[Facts, list[A
         for place, grade in enumerate(rule.grades)
     ]
     items = [
-        (one.title, describe_records(one.records, types), points(one.each), points(one.limit), one.clause)
+        (one.title, records_text(one.records, catalogue), points(one.each), points(one.limit), one.clause)
         for one in rule.items
     ]
-    caps = [(one.title, describe(one.when, types), one.limit, one.clause) for one in rule.caps]
-    unrated = [(one.title, describe(one.when, types), one.clause) for one in rule.unrated]
+    caps = [(one.title, described(one.when, catalogue), one.limit, one.clause) for one in rule.caps]
+    unrated = [(one.title, described(one.when, catalogue), one.clause) for one in rule.unrated]
     return facts, [
         show.table("等级", ("等级", "企业信用分", "含义", "条款"), grades),
         show.table("按信用信息加减分", ("名称", "计入", "每条分值", "合计以此为限", "条款"), items),
@@ -158,10 +157,10 @@ def _rule(rule: EnterpriseRule, types: Mapping[str, str]) -> tuple[Facts, list[A
     ]
 
 
-def _stores(stores: Stores, types: Mapping[str, str]) -> str:
+def _stores(stores: Stores, catalogue: Catalogue | None) -> str:
     if stores.method == "lowest":
         return "取所属药店的最低分"
     if stores.weight is None:
         return "取所属药店的平均分"
-    source = types.get(stores.weight.type, stores.weight.type)
-    return f"所属药店按“{source}”加权平均；没有数据的药店不计权重，都没有的按相等权重"
+    source = catalogue.record_type(stores.weight.type) if catalogue else None
+    return f"所属药店按“{source.title if source else stores.weight.type}”加权平均；没有数据的药店不计权重，都没有的按相等权重"

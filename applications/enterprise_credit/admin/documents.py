@@ -64,7 +64,7 @@ class RuleDocumentAdmin(CityAdmin):
         """The document as tables, and its text. Read only."""
         stored: RuleDocument = self.visible_or_404(request, object_id)
         read = _readable(stored)
-        facts, tables = document_tables(read, _types(read)) if read else ([], [])
+        facts, tables = document_tables(read, _catalogue_for(read)) if read else ([], [])
         return self.page(
             request,
             "enterprise_credit/admin/document.html",
@@ -127,7 +127,7 @@ class RuleDocumentAdmin(CityAdmin):
                 except Refused as refused:
                     refusal = str(refused)
                     note_refusal(request, refused)
-        tables = document_tables(sound, _types(sound))[1] if sound else []
+        tables = document_tables(sound, _catalogue_for(sound))[1] if sound else []
         return self.page(
             request,
             "enterprise_credit/admin/draft.html",
@@ -294,14 +294,14 @@ def _readable(stored: RuleDocument) -> Catalogue | EnterpriseRule | None:
         return None
 
 
-def _types(read: Catalogue | EnterpriseRule) -> dict[str, str]:
-    """Titles of record types by key: of the catalogue itself, or of that in force when the rule takes effect."""
+def _catalogue_for(read: Catalogue | EnterpriseRule) -> Catalogue | None:
+    """The catalogue itself; for a rule that in force when the rule takes effect, or today if that is later."""
     if isinstance(read, Catalogue):
-        return {one.key: one.title for one in read.record_types}
+        return read
     try:
-        return _types(documents.catalogue_on(max(read.effective_on, timezone.localdate())))
+        return documents.catalogue_on(max(read.effective_on, timezone.localdate()))
     except documents.NoDocument:
-        return {}
+        return None
 
 
 def _document_of(request: HttpRequest) -> tuple[str, str]:
