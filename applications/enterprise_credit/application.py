@@ -20,8 +20,11 @@ class EnterpriseCredit(Application):
     )
     urls = "applications.enterprise_credit.urls"
     demo = "applications.enterprise_credit.demo.furnish"
-    # bring the standings of enterprises up to date
-    schedule = {"enterprise_credit.refresh": crontab(hour=0, minute=40)}
+    # bring the standings of enterprises up to date; remove looks that have been kept long enough
+    schedule = {
+        "enterprise_credit.refresh": crontab(hour=0, minute=40),
+        "enterprise_credit.forget_looks": crontab(day_of_month=1, hour=2, minute=0),
+    }
 
 
 APPLICATION = EnterpriseCredit()

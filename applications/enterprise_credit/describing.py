@@ -3,7 +3,7 @@
 One place says which columns there are, so that all three show the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +11,14 @@ from applications.enterprise_credit import words
 from applications.enterprise_credit.profiles import Group, Profile, Record, Store
 from applications.enterprise_credit.rules.kinds import PUBLICITIES, RECORD_KINDS
 from applications.enterprise_credit.timeline import timeline
-from ratings.admin.show import day, moment
+from applications.enterprise_credit.words import day
+from ratings.admin.show import moment
 
 #: What is said where nothing is shown of a part.
 NO_RECORDS: Final = "没有可供本部门查询的有效信用信息。"
 NO_STORES: Final = "登记中没有该企业的定点零售药店。"
+#: The header of what is marked.
+OBJECTION: Final = "异议"
 #: What every form of a profile ends with.
 NOTE: Final = (
     "药店等级为已公布的等级；部门信用信息只含本部门可查、现行有效的部分。"
@@ -84,7 +87,17 @@ def steps(profile: Profile) -> Table:
 
 def stores(found: Sequence[Store]) -> Table:
     """Pharmacies with their published grades."""
-    headers = ("定点编码", "药店", "区县", "服务状态", "公布等级", "评价周期", "有效期", "异议", "历次等级")
+    headers = (
+        "定点编码",
+        "药店",
+        "区县",
+        "服务状态",
+        "公布等级",
+        "评价周期",
+        "有效期",
+        OBJECTION,
+        "历次等级",
+    )
     return Table("所属药店", headers, tuple(map(_store, found)), "" if found else NO_STORES)
 
 
@@ -121,7 +134,7 @@ def lists(profile: Profile) -> Table:
         (RECORD_KINDS[one.type.kind], one.type.title, one.department, *_validity(record), _objection(record))
         for one, record in profile.lists
     )
-    headers = ("名单", "名称", "认定部门", "认定日期", "有效期", "异议")
+    headers = ("名单", "名称", "认定部门", "认定日期", "有效期", OBJECTION)
     return Table("红黑名单", headers, rows, "" if rows else "未列入本部门可查的红黑名单。")
 
 
@@ -134,7 +147,7 @@ def records(profile: Profile) -> tuple[Table, ...]:
 
 def _group(one: Group) -> Table:
     fields = list({value.key: value.label for record in one.records for value in record.values}.items())
-    headers = ("记录编号", "文书号", "认定日期", "有效期", *(label for _, label in fields), "异议")
+    headers = ("记录编号", "文书号", "认定日期", "有效期", *(label for _, label in fields), OBJECTION)
     rows = []
     for record in one.records:
         texts = {value.key: value.text for value in record.values}
@@ -171,13 +184,19 @@ def events(profile: Profile) -> Table:
     return Table("时间线", ("日期", "事项", "内容"), rows, "" if rows else "没有可显示的事项。")
 
 
-def shown_in_words(shown: dict[str, Any], titles: dict[str, str]) -> Iterator[str]:
-    """What a look showed, from its record, line by line; ``titles`` are those of types by key."""
+def shown_in_words(
+    shown: Mapping[str, Any], titles: Mapping[str, str], grades: Mapping[int, str]
+) -> Iterator[str]:
+    """What a look showed, from its record, line by line.
+
+    ``titles`` are those of record types by key, ``grades`` what assessments made, in words, by their number.
+    """
     if "verdict" in shown:
         yield "名单核查的结论" + (f"，企业信用等级 {shown['grade']}" if shown.get("grade") else "")
         return
     if shown.get("assessment"):
-        yield f"企业信用分、等级和排名（评定编号 {shown['assessment']}）"
+        number = shown["assessment"]
+        yield f"企业信用等级、信用分和排名：{grades.get(number, '')}（评定编号 {number}）"
     rated = [seq for seq in shown.get("stores", ()) if seq]
     if shown.get("stores"):
         yield f"{len(shown['stores'])} 家药店的登记信息，其中 {len(rated)} 家的公布等级"

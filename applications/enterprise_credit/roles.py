@@ -25,7 +25,7 @@ MEANINGS: Final = {
         "match": "匹配企业",
     },
     "recordbatch": {"view": "查看", "add": "上传并试算", "change": "确认入库或放弃"},
-    "look": {"view": "查看查询记录和统计"},
+    "look": {"view": "查看查询记录（部门人员仅本人的）和统计"},
     "assessment": {"view": "查看"},
     "ruledocument": {"view": "查看", "add": "存入新版本", "change": "启用"},
     "membership": {"view": "查看", "add": "登记", "change": "变更"},
@@ -36,6 +36,8 @@ GRANTS: Final = {
         {
             *("view_creditsubject", "view_batchcheck", "add_batchcheck", "change_batchcheck"),
             *("view_measurecase", "change_measurecase", "view_assessment"),
+            # their own looks
+            "view_look",
         }
     ),
     SUPPLIER: frozenset(

@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from applications.enterprise_credit import measures, standings
+from applications.enterprise_credit import enquiries, measures, standings
 from ratings.published import codes_since, publication
 
 #: Above so many pharmacies or enterprises all are looked at, instead of naming each.
@@ -32,6 +32,12 @@ def refresh_pharmacies(codes: list[str] | None = None) -> int:
     if codes is None or len(codes) > MANY:
         return int(refresh(None))
     return int(refresh(standings.enterprises_of(codes, timezone.localdate())))
+
+
+@shared_task(name="enterprise_credit.forget_looks")
+def forget_looks() -> int:
+    """Remove looks that have been kept for ten years; how many. By beat, every month."""
+    return enquiries.forget(timezone.now())
 
 
 def on_announced(number: int, **_: Any) -> None:

@@ -1,11 +1,12 @@
 """How values, days and money are written for people, on pages and in files alike."""
 
+import functools
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
 from applications.enterprise_credit.rules.catalogue import RecordField
-from ratings.admin.show import day, yuan
+from ratings.admin import show
 from ratings.rules.exact import decimal_text
 
 #: Of a pharmacy's place under the service agreement, as ``ratings.published.Entry`` has it.
@@ -19,12 +20,16 @@ SERVICES: Final = {
 OBJECTED: Final = "异议处理中"
 
 
+#: A day in words; tables have the same days over and over.
+day: Final = functools.lru_cache(maxsize=4_096)(show.day)
+
+
 def value(field: RecordField, given: Any) -> str:
     """A field of a record as it is read: money in yuan, dates in words; "—" where there is nothing."""
     if given is None or given == "":
         return "—"
     if field.type == "amount_fen" and isinstance(given, int):
-        return yuan(given)
+        return show.yuan(given)
     if field.type == "date" and isinstance(given, str):
         try:
             return day(date.fromisoformat(given))

@@ -67,15 +67,14 @@ TYPES: Final = (
     _type("aaa-open", "aaa", "OPEN", "PENALTY", seen=_ALL),
     _type("aaa-all", "aaa", "SHARED", "HONOUR", "*", _ALL),
     _type("aaa-some", "aaa", "SHARED", "ARREARS", "bbb", "bbb"),
-    _type("aaa-none", "aaa", "SHARED", "INSPECTION", "", ""),
+    _type("aaa-third", "aaa", "SHARED", "INSPECTION", "ccc", "ccc"),
     _type("aaa-own", "aaa", "INTERNAL", "OTHER", "", ""),
     _type("bbb-open", "bbb", "OPEN", "BLACK_LIST", seen=_ALL),
     _type("bbb-some", "bbb", "SHARED", "RED_LIST", "aaa ccc", "aaa ccc"),
     _type("bbb-own", "bbb", "INTERNAL", "BLACK_LIST", "", ""),
     _type("ccc-all", "ccc", "SHARED", "SCORE", "*", _ALL),
     _type("ccc-own", "ccc", "INTERNAL", "RED_LIST", "", ""),
-    # what is named among the viewers of an internal type sees nothing all the same
-    _type("ccc-odd", "ccc", "INTERNAL", "JUDGMENT", "aaa", ""),
+    _type("ccc-court", "ccc", "INTERNAL", "JUDGMENT"),
 )
 #: Of what was never published: the period, and the score as it would be written.
 UNPUBLISHED: Final = ("2026H1", "12.345", "12345")
@@ -213,6 +212,13 @@ def test_the_catalogue_decides_as_the_table_says(subject: CreditSubject) -> None
     for viewer, one in itertools.product(DEPARTMENTS, TYPES):
         found: Any = catalogue.record_type(one.key)
         assert may_see(found, viewer) == (viewer in one.seen_by), (viewer, one.key)
+
+
+def test_an_internal_type_is_shown_to_nobody_else_whatever_its_viewers(subject: CreditSubject) -> None:
+    catalogue = documents.catalogue_on(date(2026, 2, 11))
+    found: Any = catalogue.record_type("aaa-own")
+    odd = found.model_copy(update={"viewers": ("*", "bbb")})
+    assert [may_see(odd, viewer) for viewer in DEPARTMENTS] == [True, False, False]
 
 
 def test_what_is_not_for_a_viewer_leaves_no_trace(subject: CreditSubject) -> None:

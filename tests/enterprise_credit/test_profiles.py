@@ -238,12 +238,16 @@ def test_what_was_shown_is_told_in_words() -> None:
     subject, _ = chain(A, NONE)
     building.record(subject, data={"content": "警告", "responsible": "张三"})
     row = assessed(subject)
-    told = list(shown_in_words(seen(subject.uscc).shown(), {"scjgj-penalty": "行政处罚"}))
+    told = list(
+        shown_in_words(seen(subject.uscc).shown(), {"scjgj-penalty": "行政处罚"}, {row.pk: "A（90 分）"})
+    )
     assert told == [
-        f"企业信用分、等级和排名（评定编号 {row.pk}）",
+        f"企业信用等级、信用分和排名：A（90 分）（评定编号 {row.pk}）",
         "2 家药店的登记信息，其中 2 家的公布等级",
         "行政处罚 1 条，含自然人信息",
     ]
-    assert list(shown_in_words({"verdict": "PASS", "grade": "A"}, {})) == ["名单核查的结论，企业信用等级 A"]
-    assert list(shown_in_words({"verdict": "UNKNOWN", "grade": ""}, {})) == ["名单核查的结论"]
-    assert list(shown_in_words({}, {})) == []
+    assert list(shown_in_words({"verdict": "PASS", "grade": "A"}, {}, {})) == [
+        "名单核查的结论，企业信用等级 A"
+    ]
+    assert list(shown_in_words({"verdict": "UNKNOWN", "grade": ""}, {}, {})) == ["名单核查的结论"]
+    assert list(shown_in_words({}, {}, {})) == []

@@ -4,6 +4,8 @@ from applications.enterprise_credit.admin import (
     batches,
     checks,
     documents,
+    home,
+    looks,
     lookups,
     measures,
     members,
@@ -15,4 +17,4 @@ from ratings.admin.permissions import offer, ship
 offer("enterprise_credit", MEANINGS)
 ship(OFFICER, SUPPLIER, CREDIT_OFFICE, APPROVER)
 
-__all__ = ["batches", "checks", "documents", "lookups", "measures", "members", "records"]
+__all__ = ["batches", "checks", "documents", "home", "looks", "lookups", "measures", "members", "records"]

@@ -266,7 +266,7 @@ class MeasureCaseAdmin(ExportAdmin, DepartmentAdmin):
 
     @display(description="产生时间")
     def opened(self, row: MeasureCase) -> str:
-        return show.moment(row.opened_at)
+        return show.day(timezone.localdate(row.opened_at))
 
     @display(description="区县")
     def district_shown(self, row: Any) -> str:

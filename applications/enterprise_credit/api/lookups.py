@@ -1,6 +1,6 @@
 """Addresses at which a department's program looks enterprises up; each look at one goes on record with its purpose."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -25,9 +25,15 @@ from applications.enterprise_credit.searching import is_whole_code, search
 from applications.enterprise_credit.viewing import Viewer, viewer_of_client
 from creditsys.addresses import client_address
 
+#: What the operations are called in the record of calls.
+OPERATIONS: Final = {
+    "department_enterprises": "查找企业",
+    "department_enterprise": "查询企业信用",
+    "department_enterprise_report": "下载企业信用报告",
+}
 #: Characters of a search.
-_LONGEST: int = 100
-_NO_CODE = _("统一社会信用代码为十八位数字或大写字母（不含 I、O、S、V、Z）；请核对。")
+_LONGEST: Final = 100
+_NO_CODE: Final = _("统一社会信用代码为十八位数字或大写字母（不含 I、O、S、V、Z）；请核对。")
 
 
 class LookupView(ClientView):
