@@ -230,8 +230,8 @@ def test_the_number_of_queries_is_constant(stores: int) -> None:
         assert found is not None
         tables(found)
     assert len(found.stores) == stores
-    # subject, districts, codes, savepoint, stores, its end, histories, rule, rule again, scores, records
-    assert len(queries) == 11, [query["sql"][:90] for query in queries]
+    # subject, codes, savepoint, stores, its end, histories, rule, rule again, scores, records
+    assert len(queries) == 10, [query["sql"][:90] for query in queries]
 
 
 def test_what_was_shown_is_told_in_words() -> None:
