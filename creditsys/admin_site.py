@@ -36,8 +36,15 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The menu: the regulator's own, then a group for each application that has pages in the admin."""
-    return [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app, request)))]
+    """The menu: the regulator's own, then a group for each application that has pages in the admin; no group of
+    which the user may see nothing."""
+    groups = [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app, request)))]
+    return [group for group in groups if any(_shows(item, request) for item in group["items"])]
+
+
+def _shows(item: dict[str, Any], request: HttpRequest) -> bool:
+    permission = item.get("permission")
+    return permission is None or bool(permission(request))
 
 
 def _pages_of(app: AppConfig, request: HttpRequest) -> dict[str, Any] | None:

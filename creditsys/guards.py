@@ -78,7 +78,7 @@ def references(column: str, table: str, key: str = "id") -> pgtrigger.Trigger:
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
-        referencing=pgtrigger.Referencing(new="new_rows"),
+        referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
         func=f"""
             IF EXISTS (
                 SELECT 1

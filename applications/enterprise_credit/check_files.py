@@ -92,7 +92,7 @@ def _rows(check: BatchCheck) -> Iterator[tuple[Any, ...]]:
             line.grade,
             None if line.score is None else points_number(line.score),
             VERDICTS[line.verdict],  # type: ignore[index]
-            reasons_text(line),
+            "；".join(map(reason_text, line.reasons)),
             "；".join(dict.fromkeys(one["clause"] for one in line.reasons if one["clause"])),
             line.get_outcome_display() if line.outcome else "",
             None if line.amount_fen is None else yuan_number(line.amount_fen),
@@ -101,9 +101,9 @@ def _rows(check: BatchCheck) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def reasons_text(line: CheckLine) -> str:
-    """The reasons of a line in one text."""
-    return "；".join(f"{one['title']}：{one['text']}" for one in line.reasons)
+def reason_text(reason: dict[str, str]) -> str:
+    """A reason of a line: its title, and the figures unless they say no more."""
+    return reason["title"] if reason["title"] == reason["text"] else f"{reason['title']}：{reason['text']}"
 
 
 def _xlsx(check: BatchCheck) -> bytes:

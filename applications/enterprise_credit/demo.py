@@ -38,6 +38,7 @@ from applications.enterprise_credit.models import (
     Look,
     MeasureCase,
     Membership,
+    Standing,
 )
 from applications.enterprise_credit.rules.catalogue import Catalogue, RecordField, RecordType
 from applications.enterprise_credit.viewing import Viewer
@@ -91,6 +92,8 @@ _TEXTS: Final = {
     "project": "基层药事服务补助",
     "case_name": "涉嫌诈骗",
 }
+#: Not of the demo city.
+_UNKNOWN: Final = ("91330602MA288UYN8Y", "演示未登记企业有限公司")
 _PEOPLE: Final = ("张某", "王某", "李某", "陈某", "周某")
 
 
@@ -133,34 +136,42 @@ def _supply(catalogue: Catalogue, today: date) -> None:
         if record_type is not None:
             # seldom types fall on other enterprises than those before them
             _file(record_type, subjects[len(key) % share :: share], today)
-    payments = catalogue.record_type("ybj-fund-payment")
+    payments, waits = (catalogue.record_type(key) for key in ("ybj-fund-payment", "swj-penalty"))
     if payments is not None:
         _file(payments, subjects, today, per_store=True)
+    if waits is not None:
+        # of no day: the checked file says so and waits
+        _file(waits, subjects[4::90], today, accept=False)
     _change(today)
 
 
 def _file(
-    record_type: RecordType, subjects: Sequence[CreditSubject], today: date, per_store: bool = False
+    record_type: RecordType,
+    subjects: Sequence[CreditSubject],
+    today: date,
+    per_store: bool = False,
+    accept: bool = True,
 ) -> None:
-    rows = list(_rows(record_type, subjects, today, per_store))
+    """A file of records, checked, and accepted; one that is not accepted has a row without a day."""
     out = io.StringIO()
     writer = csv.writer(out)
-    heads = ("记录编号", "统一社会信用代码", "企业名称", "文书号", "认定日期", "失效日")
-    writer.writerow(
-        [
-            *heads,
-            *(
-                f"{field.label}（元）" if field.type == "amount_fen" else field.label
-                for field in record_type.fields
-            ),
-        ]
-    )
+    labels = [
+        f"{field.label}（元）" if field.type == "amount_fen" else field.label for field in record_type.fields
+    ]
+    writer.writerow(["记录编号", "统一社会信用代码", "企业名称", "文书号", "认定日期", "失效日", *labels])
+    rows = list(_rows(record_type, subjects, today, per_store))
+    if not accept:
+        rows[0][4] = ""
     writer.writerows(rows)
-    department = Organisation.objects.get(key=record_type.department)
-    content = out.getvalue().encode()
-    name = f"{record_type.title}（{_SAID}）.csv"
-    batch = record_files.check_file(record_type, io.BytesIO(content), name, department=department, by=_ACTOR)
-    record_files.accept_file(batch, by=_ACTOR, skip_refused=True)
+    batch = record_files.check_file(
+        record_type,
+        io.BytesIO(out.getvalue().encode()),
+        f"{record_type.title}（{_SAID}）.csv",
+        department=Organisation.objects.get(key=record_type.department),
+        by=_ACTOR,
+    )
+    if accept:
+        record_files.accept_file(batch, by=_ACTOR, skip_refused=True)
 
 
 def _rows(
@@ -173,11 +184,13 @@ def _rows(
             number += 1
             decided = today - timedelta(days=dice.randrange(20, 700))
             ends = decided + timedelta(days=1096) if dice.random() < 0.3 else ""
-            # some of a name that is not quite right: they wait to be matched
-            name = f"{subject.name}（筹）" if not per_store and place % 60 == 59 else subject.name
-            number_text = f"演示〔{decided.year}〕{number}号"
+            about = (subject.uscc, subject.name)
+            # some wait to be matched: a name that is not quite right, an enterprise that nobody knows
+            if not per_store and place % 60 == 59:
+                about = (subject.uscc, f"{subject.name}（筹）") if place % 120 == 59 else _UNKNOWN
             cells = [_cell(field, dice, decided, store) for field in record_type.fields]
-            yield [f"DEMO-{number:05d}", subject.uscc, name, number_text, decided.isoformat(), ends, *cells]
+            number_text = f"演示〔{decided.year}〕{number}号"
+            yield [f"DEMO-{number:05d}", *about, number_text, decided.isoformat(), ends, *cells]
 
 
 def _cell(field: RecordField, dice: Random, decided: date, store: str) -> Any:
@@ -227,17 +240,18 @@ def _change(today: date) -> None:
 def _check(today: date) -> None:
     """Two lists: an award of the market regulator with outcomes, a subsidy of the treasury that waits for them."""
     known = list(CreditSubject.objects.order_by("uscc").values_list("uscc", "name"))
+    worst = list(Standing.objects.order_by("-position", "pk").values_list("pk", "subject__name")[:3])
     listed = {
-        "officer": ("award", "", "守合同重信用企业候选名单（演示）", known[3::40][:24]),
+        "officer": ("award", "", "守合同重信用企业候选名单（演示）", known[3::40][:21]),
         "treasurer": (
             "subsidy",
             "绍财演示〔2026〕8号",
             "基层药事服务补助申报名单（演示）",
-            known[7::50][:18],
+            known[7::50][:15],
         ),
     }
     for username, (purpose, case_no, title, chosen) in listed.items():
-        lines = "\n".join(f"{uscc} {name}" for uscc, name in chosen)
+        lines = "\n".join(f"{uscc} {name}" for uscc, name in [*chosen, *worst, _UNKNOWN])
         check = batch_checks.check_list(
             _viewer(username),
             check_lists.read_text(lines),
@@ -291,7 +305,9 @@ def _look(catalogue: Catalogue, today: date) -> None:
         _one_look(
             officer, catalogue, "permit", f"绍市监许演示{place + 1}号", subject, _at(yesterday, 9 + place)
         )
-    for place, subject in enumerate(subjects[: catalogue.watch.without_case_a_day + 2]):
+    # half of them of other districts
+    many = catalogue.watch.without_case_a_day // 2 + 1
+    for place, subject in enumerate([*subjects[:many], *subjects[-many:]]):
         _one_look(officer, catalogue, "supervision", "", subject, _at(yesterday, 15, place))
     for subject in subjects[9::70][:3]:
         _one_look(treasurer, catalogue, "supervision", "", subject, _at(yesterday, 23))

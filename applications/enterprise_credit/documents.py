@@ -16,6 +16,7 @@ from applications.enterprise_credit.models import RuleDocument
 from applications.enterprise_credit.rules.assessment import EnterpriseRule
 from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.rules.reading import read_catalogue, read_rule
+from ratings.rules.reading import read_tree
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 
@@ -41,6 +42,11 @@ def rule_on(day: date) -> EnterpriseRule:
     return _rule(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
 
 
+def parsed(stored: RuleDocument) -> Catalogue | EnterpriseRule:
+    """A stored version, read. Raises SchemeError where it is not sound."""
+    return (_catalogue if stored.kind == RuleDocument.Kind.CATALOGUE else _rule)(stored.document)
+
+
 def rule_named(name: str) -> EnterpriseRule:
     """The enterprise rule written ``key@version``, once in force. One query. Raises NoDocument."""
     key, _, version = name.partition("@")
@@ -59,14 +65,16 @@ def read(kind: str, document: str) -> Catalogue | EnterpriseRule:
     A catalogue may name the grades of rules that are in force when it takes effect, and of drafts; a rule what the
     catalogue that is in force when the rule takes effect has.
     """
+    # Read ahead of all checks, so that what refers to another document is told with the rest.
+    day = read_tree(document.encode(), "文本").get("effective_on")
+    if type(day) is not date:
+        day = timezone.localdate()
     if kind == RuleDocument.Kind.CATALOGUE:
-        known = _grades(read_catalogue(document).effective_on)
-        return read_catalogue(document, known) if known else read_catalogue(document)
-    plain = read_rule(document)
+        return read_catalogue(document, _grades(day) or None)
     try:
-        catalogue = catalogue_on(plain.effective_on)
+        catalogue = catalogue_on(day)
     except NoDocument:
-        return plain
+        return read_rule(document)
     return read_rule(document, catalogue)
 
 

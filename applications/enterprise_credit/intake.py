@@ -26,7 +26,7 @@ from applications.enterprise_credit.models import CreditRecord, RecordBatch
 from applications.enterprise_credit.names import name_key
 from applications.enterprise_credit.record_store import Counts
 from applications.enterprise_credit.rules.catalogue import RecordType
-from applications.enterprise_credit.rules.fields import Fault, checker, members
+from applications.enterprise_credit.rules.fields import NUMBER_LENGTH, Fault, checker, members, plain
 from ratings.services.audit import Actor, record
 from ratings.services.imports.reports import KEPT_IN_BATCH
 
@@ -215,7 +215,8 @@ def _result(
 ) -> Result:
     record_no = row["record_no"]
     if found is None:
-        return Result(number, record_no, "refused", faults=tuple(faults or ()))
+        told = plain(record_no or "", NUMBER_LENGTH)
+        return Result(number, told, "refused", faults=tuple(faults or ()))
     act, refusal, match = found
     if refusal:
         return Result(number, record_no, act, faults=(REFUSALS[refusal],))

@@ -16,7 +16,13 @@ from django.utils import timezone
 from applications.clients.models import Organisation
 from applications.enterprise_credit.counting import figures_of, months_before
 from applications.enterprise_credit.documents import catalogue_on
-from applications.enterprise_credit.models import CreditRecord, CreditSubject, MeasureCase, Standing
+from applications.enterprise_credit.models import (
+    Assessment,
+    CreditRecord,
+    CreditSubject,
+    MeasureCase,
+    Standing,
+)
 from applications.enterprise_credit.rules.catalogue import Catalogue, JointMeasure, RecordType, may_see
 from applications.enterprise_credit.rules.conditions import Condition, holds, records_wanted
 from applications.enterprise_credit.rules.figures import Figures
@@ -86,6 +92,7 @@ _OPEN: Final = f"""
     JOIN unnest(%(keys)s::text[], %(titles)s::text[], %(clauses)s::text[], %(directions)s::text[],
                 %(departments)s::bigint[]) m(measure, title, clause, direction, department) USING (measure)
     WHERE NOT EXISTS ({_LIVE})
+    ORDER BY h.measure, h.subject  -- read whole before the table that is looked into begins to grow
 """
 
 
@@ -164,20 +171,45 @@ def _hold_by_figures(
 def _candidates(
     measures: Sequence[JointMeasure], catalogue: Catalogue, some: list[str] | None
 ) -> list[str] | None:
-    """Of the enterprises, those that may come into question: with records that are asked for. None = all of them."""
-    if any(one.when.records is None for one in measures):
+    """Of the enterprises, those that may come into question: with records that are asked for, or pharmacies of a
+    grade that is asked for when they were last assessed. None = all of them."""
+    if any(one.when.records is None and not _of_store_grade(one.when) for one in measures):
         return some
-    types = {
-        kind.key for one in measures if one.when.records for kind in types_of(catalogue, one.when.records)
+    conditions = [one.when for one in measures]
+    #: type of records, and grade of the enterprise, "*" = any
+    asked = {
+        (kind.key, grade)
+        for when in conditions
+        if when.records
+        for kind in types_of(catalogue, when.records)
+        for grade in when.grade_in or ("*",)
     }
+    stores = {when.store_grade or "" for when in conditions if when.records is None}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT DISTINCT subject_id FROM {CreditRecord._meta.db_table}
-                WHERE voided_at IS NULL AND subject_id IS NOT NULL AND record_type = ANY(%(types)s)
-                      AND (%(some)s::text[] IS NULL OR subject_id = ANY(%(some)s::text[]))""",
-            {"types": sorted(types), "some": some},
+            f"""SELECT r.subject_id FROM {CreditRecord._meta.db_table} r
+                JOIN unnest(%(types)s::text[], %(grades)s::text[]) asked(type, grade) ON asked.type = r.record_type
+                LEFT JOIN {Standing._meta.db_table} standing ON standing.subject_id = r.subject_id
+                WHERE r.voided_at IS NULL AND r.subject_id IS NOT NULL AND asked.grade IN ('*', standing.grade)
+                      AND (%(some)s::text[] IS NULL OR r.subject_id = ANY(%(some)s::text[]))
+                UNION
+                SELECT standing.subject_id FROM {Standing._meta.db_table} standing
+                JOIN {Assessment._meta.db_table} assessment ON assessment.id = standing.assessment_id
+                WHERE assessment.figures->'grades' ?| %(stores)s::text[]
+                      AND (%(some)s::text[] IS NULL OR standing.subject_id = ANY(%(some)s::text[]))""",
+            {
+                "types": [kind for kind, _ in sorted(asked)],
+                "grades": [grade for _, grade in sorted(asked)],
+                "stores": sorted(stores),
+                "some": some,
+            },
         )
         return [code for (code,) in cursor.fetchall()]
+
+
+def _of_store_grade(condition: Condition) -> bool:
+    """Whether it can only hold with a pharmacy of the grade that it names."""
+    return bool(condition.store_grade) and bool(condition.stores_at_least or condition.share_at_least)
 
 
 def _tell_basis(catalogue: Catalogue, on: date) -> None:

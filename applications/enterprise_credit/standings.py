@@ -45,9 +45,10 @@ def refresh(usccs: Collection[str] | None, on: date) -> int:
     lock()
     _stage(usccs, on)
     _sync(usccs is None)
-    derived = _derive(usccs, on)
+    derived, moved = _derive(usccs, on)
     _drop(STORES)
-    rerank(on)
+    if derived or moved:
+        rerank(on)
     return derived
 
 
@@ -76,7 +77,7 @@ def derive(usccs: Collection[str] | None, on: date) -> int:
     """
     lock()
     _stage(usccs, on)
-    derived = _derive(usccs, on)
+    derived, _ = _derive(usccs, on)
     _drop(STORES)
     return derived
 
@@ -193,10 +194,11 @@ _MOVED: Final = f"""
 """
 
 
-def _derive(usccs: Collection[str] | None, on: date) -> int:
+def _derive(usccs: Collection[str] | None, on: date) -> tuple[int, int]:
+    """How many assessments are new, and how many enterprises moved."""
     rule = rule_on(on)
     count(usccs, slots(rule), on, weight=rule.stores.weight)
-    params = {"now": timezone.now(), "on": on, "rule": rule.named, "seq": last_seq()}
+    params: dict[str, Any] = {"now": timezone.now(), "on": on, "rule": rule.named, "seq": last_seq()}
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.enterprise_changed, pg_temp.enterprise_result")
         cursor.execute(_CHANGED, params)
@@ -209,8 +211,9 @@ def _derive(usccs: Collection[str] | None, on: date) -> int:
         cursor.execute(_WRITE, params)
         written = cursor.rowcount
         cursor.execute(_MOVED)
+        moved = cursor.rowcount
         cursor.execute(f"DROP TABLE pg_temp.enterprise_changed, pg_temp.enterprise_result, pg_temp.{COUNTED}")
-    return int(written)
+    return int(written), int(moved)
 
 
 def _assessed(rule: EnterpriseRule, page: list[tuple[Any, ...]]) -> Iterator[tuple[str, Result]]:

@@ -108,16 +108,16 @@ class Visitor:
 
 
 class Official(Visitor):
-    """Staff, signed in."""
+    """Staff, signed in; ``standing`` is what their start page says of them."""
 
-    def __init__(self, browser: Browser, base: str, name: str) -> None:
+    def __init__(self, browser: Browser, base: str, name: str, standing: str = "管辖范围：全市") -> None:
         super().__init__(browser, base)
         self.name = name
         self.go("/admin/")
         self.fill("用户名", name)
         self.page.locator("[name=password]").fill(PASSWORD)
         self.press("登录")
-        self.sees("管辖范围：全市")
+        self.sees(standing)
 
     def menu(self, entry: str) -> None:
         """Go to a list by the menu, which is on every page."""

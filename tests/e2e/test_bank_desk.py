@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import LazySettings
 from django.core.cache import cache
 from django.utils import timezone
@@ -22,14 +21,11 @@ from tests.bank_loans import building
 from tests.bank_loans.reporting import Bank, event
 from tests.clients import building as clients
 from tests.e2e import city
+from tests.e2e.axe import is_accessible
 from tests.e2e.people import Official, staff
 from tests.ratings.services.uploads import PDF
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-#: Of the admin's frame, which is not ours, and has its own tests.
-_LEFT_OUT = {"exclude": [["#nav-sidebar"], ["#header-inner"], ["#searchbar-submit"]]}
-_WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
 @pytest.fixture
@@ -50,15 +46,6 @@ def paper(tmp_path: Path) -> Path:
     path = tmp_path / "授权书.pdf"
     path.write_bytes(PDF)
     return path
-
-
-def is_accessible(official: Official, name: str) -> None:
-    """Fits both screens, and axe finds nothing wrong with what is ours."""
-    official.look(name)
-    found = Axe().run(official.page, context=_LEFT_OUT, options=_WCAG)
-    for fault in found.response["violations"]:
-        targets = [node["target"] for node in fault["nodes"]][:3]
-        official.wrong.append(f"{name}: {fault['id']}: {fault['help']} {targets}")
 
 
 def make_product(banker: Official) -> None:

@@ -219,4 +219,10 @@ def test_calls_cost_the_same_queries_however_long(program: Program) -> None:
 
 
 def test_a_client_of_a_bank_has_no_checks() -> None:
-    Program(of=banks.bank()).send(asked("x"), status=404)
+    """It is given no such scope; one that had it all the same would find nothing."""
+    program = Program()
+    bank = clients.client((), banks.bank())
+    type(bank).objects.filter(pk=bank.pk).update(scopes=["department:check"])
+    bank.refresh_from_db()
+    program.headers = clients.bearer(bank)
+    program.send(asked("x"), status=404)

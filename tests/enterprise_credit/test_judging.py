@@ -1,6 +1,7 @@
 """What the criteria of a purpose make of an enterprise: both sides of thresholds, words, what may not be seen."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from applications.enterprise_credit.rules.catalogue import Catalogue, Criterion
 from applications.enterprise_credit.rules.conditions import records_wanted
 from applications.enterprise_credit.rules.figures import Figures
-from applications.enterprise_credit.rules.judging import Reason, criteria_for, judge, verdict_of
+from applications.enterprise_credit.rules.judging import Reason, criteria_for, described, judge, verdict_of
 
 _TYPES: list[dict[str, Any]] = [
     {"key": "scjgj-penalty", "department": "scjgj", "title": "行政处罚", "kind": "PENALTY", "publicity": "OPEN"},
@@ -144,3 +145,24 @@ def test_the_verdict_is_the_worst_of_what_holds(thens: list[str]) -> None:
 
 def test_no_reason_is_a_pass() -> None:
     assert verdict_of([]) == ("PASS", ())
+
+
+@pytest.mark.parametrize(
+    ("when", "text"),
+    [
+        ({"grade_in": ["C", "D"]}, "企业信用等级为 C、D"),
+        ({"unrated": True}, "企业没有信用等级"),
+        ({"store_grade": "D", "stores_at_least": 2}, "D 级药店至少 2 家"),
+        ({"store_grade": "D", "share_at_least": 12.5}, "D 级药店占已评药店至少 12.5 %"),
+        ({"rated_below": 3}, "已评药店少于 3 家"),
+        ({"under_objection": True}, "有药店的等级在异议处理中"),
+        (
+            {"grade_in": ["A"], "records": {"types": ["scjgj-penalty"], "within_months": 6}, "records_at_least": 2},
+            "企业信用等级为 A；近 6 个月行政处罚至少 2 件",
+        ),
+    ],
+)  # fmt: skip
+def test_conditions_are_described(when: dict[str, Any], text: str) -> None:
+    if "share_at_least" in when:
+        when = {**when, "share_at_least": Decimal("12.5")}
+    assert described(criterion("x", "REJECT", **when).when, catalogue()) == text

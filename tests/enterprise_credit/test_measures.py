@@ -11,7 +11,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from applications.enterprise_credit import measures
+from applications.enterprise_credit import measures, standings
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.measures import OF_OTHERS, derive_cases, handle
 from applications.enterprise_credit.models import CreditRecord, CreditSubject, MeasureCase
@@ -19,6 +19,7 @@ from applications.enterprise_credit.rules.catalogue import Catalogue, JointMeasu
 from ratings.models import AuditEvent
 from ratings.services.errors import Refused
 from tests import factories
+from tests.bank_loans.building import START, A, B, D, publish, shop
 from tests.enterprise_credit import building
 from tests.enterprise_credit.checking import TODAY, standing, viewer
 
@@ -177,6 +178,25 @@ def test_conditions_on_stores_and_grade_and_records_together(declared: Any) -> N
     assert derive_cases(None, TODAY) == 1
     assert case_of(one).basis.startswith("企业信用等级为 A；")
     assert case_of(one).direction == "INCENTIVE"
+
+
+def test_conditions_on_pharmacies_hold_as_they_are_published(declared: Any) -> None:
+    """Who comes into question is read from the last assessment, whether it holds is counted."""
+    at_least = measure("stores", store_grade="D", stores_at_least=1)
+    share = measure("share", store_grade="D", share_at_least=50)
+    few = measure("few", rated_below=2)
+    bad, good = (factories.enterprise(name=name) for name in ("坏连锁", "好连锁"))
+    shops = [shop(enterprise=of) for of in (bad, bad, bad, good)]
+    publish(dict(zip(shops, (D, B, B, A), strict=True)), at=START)
+    today = timezone.localdate()
+    standings.refresh(None, today)
+    declared(at_least, share)
+    assert derive_cases(None, today) == 1
+    assert MeasureCase.objects.get().subject_id == bad.uscc
+    assert MeasureCase.objects.get().basis == "3 家已评药店中 D 级 1 家"
+    declared(few)
+    assert derive_cases(None, today) == 2  # one ends, one opens
+    assert MeasureCase.objects.get(ended_at=None).subject_id == good.uscc
 
 
 def test_a_measure_that_the_catalogue_no_longer_has_ends(declared: Any) -> None:

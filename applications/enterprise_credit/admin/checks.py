@@ -297,7 +297,7 @@ def _counted(check: BatchCheck) -> SafeString:
         for key, label in VERDICTS.items()
         if (count := getattr(check, _COUNTS[key]))
     ]
-    return format_html_join(" ", "{}", ((one,) for one in shown))
+    return format_html("<span>{}</span>", format_html_join(" ", "{}", ((one,) for one in shown)))
 
 
 def _facts(check: BatchCheck, *, with_department: bool) -> list[tuple[str, Any]]:
@@ -353,11 +353,11 @@ def _shown_lines(request: HttpRequest, check: BatchCheck, given: dict[str, Any])
     }
 
 
-def _line(line: CheckLine) -> tuple[SafeString, SafeString | str, list[tuple[str, str, str]], SafeString]:
+def _line(line: CheckLine) -> tuple[SafeString, SafeString | str, list[tuple[str, str]], SafeString]:
     """Verdict, grade, reasons, outcome as they are shown."""
     grade = line.grade or ("无等级" if line.name else "—")
     grade_shown = show.two_lines(grade, f"{show.points(line.score)} 分") if line.score is not None else grade
-    reasons = [(one["title"], one["text"], one["clause"]) for one in line.reasons]
+    reasons = [(check_files.reason_text(one), one["clause"]) for one in line.reasons]
     return (
         show.badge(BADGES[line.verdict], VERDICTS[line.verdict]),  # type: ignore[index]
         grade_shown,

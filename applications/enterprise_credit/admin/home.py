@@ -38,6 +38,7 @@ _OF_MEMBERS: Final = (
 _OF_KEEPERS: Final = (
     ("登记部门人员", "membership_add", "add_membership"),
     ("查询记录", "look_changelist", "view_look"),
+    ("异常查询", "look_unusual", "view_look"),
     ("目录和规则", "ruledocument_changelist", "view_ruledocument"),
 )
 
@@ -140,7 +141,7 @@ def _own_looks(who: Viewer) -> Card:
         (row.name, reverse("admin:enterprise_credit_creditsubject_change", args=(row.uscc,)), _told(row))
         for row in rows[:_SHOWN]
     ]
-    return Card("我最近查询的企业", told, reverse("admin:enterprise_credit_creditsubject_changelist"))
+    return Card("我最近查询的企业", told, show.list_url(Look))
 
 
 def _newest_looks() -> Card:

@@ -204,9 +204,14 @@ class MeasureCaseAdmin(ExportAdmin, DepartmentAdmin):
             done=_done(case),
             may_handle=may_handle,
             handle_url=reverse("admin:enterprise_credit_measurecase_handle", args=(case.pk,)),
-            subject_url=_look_up(case) if request.user.has_perm("enterprise_credit.view_creditsubject") else "",
+            subject_url=self._look_up(request, case),
             **context,
         )  # fmt: skip
+
+    def _look_up(self, request: HttpRequest, case: MeasureCase) -> str:
+        """Where members of a department look the enterprise up, after they have stated a purpose; "" for others."""
+        may = viewer(request) is not None and request.user.has_perm("enterprise_credit.view_creditsubject")
+        return show.list_url(CreditSubject, q=case.subject_id) if may else ""
 
     def measures_view(self, request: HttpRequest) -> HttpResponse:
         """Which department applies which measure to which grade or list, and how its cases stand."""
@@ -261,7 +266,7 @@ class MeasureCaseAdmin(ExportAdmin, DepartmentAdmin):
 
     @display(description="产生时间")
     def opened(self, row: MeasureCase) -> str:
-        return show.moment(row.opened_at)
+        return show.day(timezone.localdate(row.opened_at))
 
     @display(description="区县")
     def district_shown(self, row: Any) -> str:
@@ -317,8 +322,3 @@ def _initial(case: MeasureCase) -> dict[str, Any]:
     if case.handled_at is None:
         return {"state": "APPLIED", "done_on": timezone.localdate()}
     return {name: getattr(case, name) for name in ("state", "done_on", "document_no", "note")}
-
-
-def _look_up(case: MeasureCase) -> str:
-    """Where the enterprise is looked up; a purpose must be stated there."""
-    return show.list_url(CreditSubject, q=case.subject_id)

@@ -77,7 +77,9 @@ class RecordTypesSerializer(serializers.Serializer):
 
 class ResultSerializer(serializers.Serializer):
     line = serializers.IntegerField(help_text="第几条，从 1 数起 Counted from 1")
-    record_no = serializers.CharField(help_text="记录编号 As it was sent")
+    record_no = serializers.CharField(
+        help_text="记录编号；拒收的截短，看不见的字符写作 ? As it was sent; of refused ones cut, unseen characters as ?"
+    )
     outcome = serializers.ChoiceField(choices=list(OUTCOMES), help_text=f"结果 {_choices(OUTCOMES)}")
     match = serializers.ChoiceField(
         choices=list(_MATCHES),

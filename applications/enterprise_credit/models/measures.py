@@ -47,7 +47,9 @@ class MeasureCase(models.Model):
         ordering = ("-id",)
         default_permissions = ("view", "change")
         indexes = (
-            models.Index(fields=("department", "state", "-id"), name="measurecase_department"),
+            # as the lists are ordered: open work first, which comes last by the alphabet
+            models.Index(fields=("department", "-state", "-id"), name="measurecase_department"),
+            models.Index(fields=("-state", "-id"), name="measurecase_state"),
             models.Index(fields=("subject", "-id"), name="measurecase_subject"),
         )
         constraints = (

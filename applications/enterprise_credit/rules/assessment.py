@@ -10,7 +10,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from applications.enterprise_credit.rules.conditions import Condition, Key, Records, holds, records_wanted
+from applications.enterprise_credit.rules.conditions import (
+    Condition,
+    Key,
+    Records,
+    holds,
+    place,
+    records_wanted,
+)
 from applications.enterprise_credit.rules.figures import Figures
 from ratings.rules.exact import ROUNDING_LABELS, Rounding, decimal_text
 from ratings.rules.fields import Day, Fixed, Ident, Part, Source, Text, Title, Version, Whole, sure
@@ -191,13 +198,13 @@ def _reckon(rule: EnterpriseRule, figures: Figures, wanted: Sequence[Records]) -
     stores = _stores(rule.stores, figures)
     items = []
     for item in rule.items:
-        count = figures.records[wanted.index(item.records)]
+        count = figures.records[place(item.records, wanted)]
         points = count * item.each
         items.append((count, points, max(points, item.limit) if item.each < 0 else min(points, item.limit)))
     score = min(max(stores + sum(kept for _, _, kept in items), rule.floor), rule.ceiling)
-    band = next(place for place, one in enumerate(rule.grades) if one.min is None or score >= one.min)
+    band = next(number for number, one in enumerate(rule.grades) if one.min is None or score >= one.min)
     caps = tuple(cap for cap in rule.caps if holds(cap.when, figures, wanted))
-    worst = [place for cap in caps for place, one in enumerate(rule.grades) if one.name == cap.limit]
+    worst = [number for cap in caps for number, one in enumerate(rule.grades) if one.name == cap.limit]
     return _Reckoned((), stores, tuple(items), score, band, max([band, *worst]), caps)
 
 

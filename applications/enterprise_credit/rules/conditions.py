@@ -54,6 +54,15 @@ def records_wanted(conditions: Iterable[Condition]) -> tuple[Records, ...]:
     return tuple(dict.fromkeys(one.records for one in conditions if one.records is not None))
 
 
+def place(records: Records, wanted: Sequence[Records]) -> int:
+    """Where ``figures.records`` has the count of these records. Raises ValueError where they were not asked for."""
+    # Most often it is the very same object, and that is seen far sooner than that two are equal.
+    for number, one in enumerate(wanted):
+        if one is records:
+            return number
+    return wanted.index(records)
+
+
 def holds(condition: Condition, figures: Figures, wanted: Sequence[Records]) -> bool:
     """Whether all that a condition states is so; ``figures.records[i]`` counts ``wanted[i]``.
 
@@ -77,8 +86,8 @@ def holds(condition: Condition, figures: Figures, wanted: Sequence[Records]) -> 
         return False
     return (
         condition.records is None
-        or figures.records[wanted.index(condition.records)] >= condition.records_at_least
+        or figures.records[place(condition.records, wanted)] >= condition.records_at_least
     )
 
 
-__all__: Final = ["Condition", "Ident", "Key", "Records", "holds", "records_wanted"]
+__all__: Final = ["Condition", "Ident", "Key", "Records", "holds", "place", "records_wanted"]

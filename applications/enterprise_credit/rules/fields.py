@@ -25,6 +25,8 @@ UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _USCC: Final = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
 _SHOWN: Final = 40
+#: So many unknown members of a row are told of.
+_MOST_UNKNOWN: Final = 10
 
 
 def _(text: str) -> str:
@@ -155,10 +157,10 @@ def checker(record_type: RecordType, today: date) -> Callable[[Mapping[str, Any]
     def every(row: Mapping[str, Any], data: Mapping[str, Any]) -> list[Fault]:
         found = [fault for member in outer if (fault := member.fault(row.get(member.key)))]
         found += [fault for member in inner if (fault := member.fault(data.get(member.key)))]
+        unknown = [key for key in data if key not in known][:_MOST_UNKNOWN]
         return found + [
-            Fault(f"data.{key}", UNKNOWN, {"label": _shown(key), "choices": choices})
-            for key in data
-            if key not in known
+            Fault(f"data.{plain(key)}", UNKNOWN, {"label": _shown(key), "choices": choices})
+            for key in unknown
         ]
 
     return check
@@ -191,10 +193,13 @@ def json_schema(record_type: RecordType) -> dict[str, Any]:
     }
 
 
+def plain(text: str, most: int = _SHOWN) -> str:
+    """What was sent, fit to be told and kept: cut, and without characters that cannot be seen."""
+    return UNSEEN.sub("?", text if len(text) <= most else f"{text[:most]}…")
+
+
 def _shown(value: object) -> str:
-    text = str(value)
-    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return f"“{UNSEEN.sub('?', text)}”"
+    return f"“{plain(str(value))}”"
 
 
 def _all(*checks: Check) -> Check:

@@ -122,7 +122,7 @@ def told(
     if condition.records is not None:
         count = figures.records[list(wanted).index(condition.records)]
         parts.append(
-            f"{_records(condition.records, catalogue)} {count} {_counter(condition.records, catalogue)}"
+            f"{records_text(condition.records, catalogue)} {count} {_counter(condition.records, catalogue)}"
         )
     return "；".join(parts)
 
@@ -145,11 +145,14 @@ def described(condition: Condition, catalogue: Catalogue | None = None) -> str:
         parts.append("有药店的等级在异议处理中")
     if condition.records is not None:
         counter = _counter(condition.records, catalogue)
-        parts.append(f"{_records(condition.records, catalogue)}至少 {condition.records_at_least} {counter}")
+        parts.append(
+            f"{records_text(condition.records, catalogue)}至少 {condition.records_at_least} {counter}"
+        )
     return "；".join(parts)
 
 
-def _records(records: Records, catalogue: Catalogue | None) -> str:
+def records_text(records: Records, catalogue: Catalogue | None) -> str:
+    """What is counted: ``近 12 个月行政处罚``."""
     titles: dict[str, None] = dict.fromkeys(RECORD_KINDS[kind] for kind in records.kinds)
     for key in records.types:
         known = catalogue.record_type(key) if catalogue else None

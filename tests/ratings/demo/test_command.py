@@ -33,6 +33,7 @@ from ratings.models import (
 )
 from ratings.published import current_page
 from ratings.services.objections import overdue
+from tests.enterprise_credit.furnished import departments_have_something_to_show
 
 
 @pytest.mark.django_db
@@ -128,6 +129,7 @@ def applications_have_something_to_show(settings: Settings) -> None:
     withdrawn = Authorisation.objects.exclude(withdrawn_on=None).get()
     assert "演示" in withdrawn.document_name
     assert open_document(withdrawn).read(5) == b"%PDF-"
+    departments_have_something_to_show(settings.DATA_DIR)
     connection.check_constraints()
     call_command("verify_audit", stdout=StringIO())
 

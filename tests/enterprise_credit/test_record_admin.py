@@ -1,0 +1,477 @@
+"""Pages of records, of those that wait, and of batches: who sees and does what, by role and department."""
+
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from applications.enterprise_credit.models import CreditRecord, CreditSubject, RecordBatch
+from applications.enterprise_credit.roles import CREDIT_OFFICE, OFFICER, SUPPLIER
+from applications.roles import INSPECTOR
+from ratings.models import AuditEvent, StaffScope
+from tests.enterprise_credit.building import batch, member, record, subject
+from tests.enterprise_credit.supplying import csv
+from tests.factories import uscc
+
+pytestmark = pytest.mark.django_db
+SECRET = "张三丰"
+
+
+@pytest.fixture(autouse=True)
+def folder(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+def signed_in(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def supplier() -> Client:
+    return signed_in(member(group=SUPPLIER))
+
+
+def keeper(group: str) -> Client:
+    user = User.objects.create_user(f"keeper-{group}", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    StaffScope.objects.create(user=user, whole_city=True)
+    return signed_in(user)
+
+
+def url(name: str, *args: Any) -> str:
+    return reverse(f"admin:enterprise_credit_{name}", args=args)
+
+
+LIST, WAITING, BATCHES = "creditrecord_changelist", "creditrecord_waiting", "recordbatch_changelist"
+
+
+def text(answer: Any, status: int = 200) -> str:
+    assert answer.status_code == status, answer
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def penalty(**values: Any) -> CreditRecord:
+    data = {"content": "警告", "fine_fen": 123_456, "responsible": SECRET}
+    return record(values.pop("of", None) or subject(), data=data, **values)
+
+
+def stranger(name: str = "新企业") -> CreditRecord:
+    return penalty(of=CreditSubject(uscc=uscc(), name=name), match="NO_SUBJECT", subject=None)
+
+
+class TestWhoSees:
+    def test_the_own_department(self, supplier: Client) -> None:
+        mine, other = penalty(), record(subject(), "swj-arrears", data={"amount_fen": 1})
+        assert mine.record_no in text(supplier.get(url(LIST), {"type": "scjgj-penalty"}))
+        assert "0 条" in text(
+            supplier.get(url(LIST), {"type": "swj-arrears"})
+        ) or other.record_no not in text(supplier.get(url(LIST), {"type": "swj-arrears"}))
+        assert SECRET in text(supplier.get(url("creditrecord_change", mine.pk)))
+        assert supplier.get(url("creditrecord_change", other.pk)).status_code == 404
+
+    @pytest.mark.parametrize("group", [CREDIT_OFFICE, INSPECTOR])
+    def test_those_who_keep_the_whole_see_nothing_of_natural_persons(self, group: str) -> None:
+        browser = keeper(group)
+        mine, other = penalty(), record(subject(), "swj-arrears", data={"amount_fen": 1})
+        for row in (mine, other):
+            page = text(browser.get(url("creditrecord_change", row.pk)))
+            assert row.record_no in page and SECRET not in page
+            assert row.record_no in text(browser.get(url(LIST), {"type": row.record_type}))
+        exported = browser.post(f"{url('creditrecord_export')}?type=scjgj-penalty", {"format": "1"})
+        assert mine.record_no in exported.content.decode() and SECRET not in exported.content.decode()
+        across = browser.post(f"{url('creditrecord_export')}?q={mine.uscc}", {"format": "1"}).content.decode()
+        assert mine.record_no in across and SECRET not in across and "罚款金额：1,234.56 元" in across
+
+    def test_a_type_that_is_no_more_shows_no_content(self, supplier: Client) -> None:
+        gone = record(subject(), "scjgj-gone", data={"x": SECRET})
+        page = supplier.get(url("creditrecord_change", gone.pk)).content.decode()
+        assert gone.record_no in page and SECRET not in page and 'id="acts"' not in page
+
+    @pytest.mark.parametrize("name", [LIST, WAITING, BATCHES])
+    def test_others(self, name: str) -> None:
+        assert signed_in(member(group=OFFICER)).get(url(name)).status_code == 403
+        nobody = User.objects.create_user("nobody", is_staff=True)
+        nobody.groups.add(Group.objects.get(name=SUPPLIER))
+        assert signed_in(nobody).get(url(name)).status_code == 403
+        assert Client().get(url(name)).status_code == 302
+
+    def test_the_other_departments_supplier(self) -> None:
+        row = penalty()
+        browser = signed_in(member("swj", SUPPLIER))
+        for name in ("change", "correct", "withdraw", "objection"):
+            assert browser.get(url(f"creditrecord_{name}", row.pk)).status_code == 404
+
+
+class TestTheList:
+    def test_finding(self, supplier: Client) -> None:
+        one, other = penalty(of=subject("绍兴康泰医药有限公司")), penalty(of=subject("宁波益民药业有限公司"))
+        for typed in (one.uscc, "康泰", one.record_no, one.uscc.lower()):
+            page = text(supplier.get(url(LIST), {"q": typed}))
+            assert one.uscc in page and other.uscc not in page, typed
+        assert one.uscc not in text(supplier.get(url(LIST), {"q": "没有这个"}))
+
+    def test_waiting_ones_are_found_by_code(self, supplier: Client) -> None:
+        row = stranger()
+        assert row.record_no in text(supplier.get(url(LIST), {"q": row.uscc}))
+
+    def test_states(self, supplier: Client) -> None:
+        live, waits = penalty(), stranger()
+        objected = penalty(objected_on="2026-02-01", objection="不服")
+        expired = penalty(valid_until="2026-02-01")
+        ended = {"voided_at": "2026-02-01T00:00:00Z", "void_reason": "x", "voided_by": "x"}
+        corrected, withdrawn = penalty(ending="CORRECTED", **ended), penalty(ending="WITHDRAWN", **ended)
+        shown = {
+            "": {live, waits, objected, expired},
+            "waiting": {waits},
+            "objected": {objected},
+            "corrected": {corrected},
+            "withdrawn": {withdrawn},
+            "nonsense": set(),
+        }
+        for state, wanted in shown.items():
+            page = text(
+                supplier.get(url(LIST), {"type": "scjgj-penalty", **({"state": state} if state else {})})
+            )
+            found = {row for row in CreditRecord.objects.all() if row.uscc in page}
+            assert found == wanted, state
+        page = text(supplier.get(url(LIST), {"type": "scjgj-penalty"}))
+        assert all(mark in page for mark in ("有效", "待匹配：查无此企业", "有异议", "已到期"))
+
+    def test_it_says_of_which_type_it_is(self, supplier: Client) -> None:
+        page = supplier.get(url(LIST), {"type": "scjgj-penalty"}).content.decode()
+        assert re.search(r'aria-current="page" href="\?type=scjgj-penalty">行政处罚', page)
+        assert "营业执照登记" in page
+        assert (
+            "aria-current"
+            not in keeper(CREDIT_OFFICE).get(url(LIST)).content.decode().split('id="content')[-1]
+        )
+
+    @pytest.mark.parametrize("name", [LIST, WAITING, BATCHES])
+    def test_queries_do_not_grow(self, name: str, supplier: Client) -> None:
+        seen = []
+        for more in (1, 2):
+            for _ in range(more):
+                penalty()
+                stranger()
+            supplier.get(url(name), {"type": "scjgj-penalty"} if name == LIST else {})
+            with CaptureQueriesContext(connection) as captured:
+                supplier.get(url(name), {"type": "scjgj-penalty"} if name == LIST else {})
+            seen.append(len(captured))
+        assert seen[0] == seen[1]
+
+    def test_exported_cells_run_nothing(self, supplier: Client) -> None:
+        record(subject("=cmd|calc"), data={"content": "+1+1", "fine_fen": 150})
+        csv_file = supplier.post(f"{url('creditrecord_export')}?type=scjgj-penalty", {"format": "1"})
+        body = csv_file.content.decode()
+        assert "'=cmd|calc" in body and "'+1+1" in body and ",1.50," in body
+        xlsx = supplier.post(f"{url('creditrecord_export')}?type=scjgj-penalty", {"format": "0"})
+        cells = [cell.value for row in openpyxl.load_workbook(BytesIO(xlsx.content)).active for cell in row]
+        assert "'=cmd|calc" in cells and "'+1+1" in cells
+        assert AuditEvent.objects.filter(action="导出").count() == 2
+
+
+class TestFillingIn:
+    ADD = "creditrecord_add"
+
+    def test_choosing_the_type(self, supplier: Client) -> None:
+        page = supplier.get(url(self.ADD)).content.decode()
+        assert "?type=scjgj-penalty" in page and "swj" not in page
+        assert "罚款金额" in text(supplier.get(url(self.ADD), {"type": "scjgj-penalty"}))
+
+    def test_done(self, supplier: Client) -> None:
+        one = subject()
+        values = {
+            "record_no": " CF-1 ",
+            "social_credit_code": one.uscc.lower(),
+            "name": one.name,
+            "decided_on": "2026-01-05",
+            "data_content": "警告",
+            "data_fine_fen": "12.5",
+        }
+        answer = supplier.post(f"{url(self.ADD)}?type=scjgj-penalty", values)
+        made = CreditRecord.objects.get()
+        assert (answer.status_code, answer["Location"]) == (302, url("creditrecord_change", made.pk))
+        assert (made.record_no, made.uscc, made.data) == (
+            "CF-1",
+            one.uscc,
+            {"content": "警告", "fine_fen": 1250},
+        )
+        again = supplier.post(
+            f"{url(self.ADD)}?type=scjgj-penalty",
+            {**values, "name": "别的", "record_no": "CF-2"},
+            follow=True,
+        )
+        assert "列入待匹配" in text(again)
+
+    def test_refused_over_the_form(self, supplier: Client) -> None:
+        values = {
+            "record_no": "A",
+            "social_credit_code": "1",
+            "name": "x",
+            "decided_on": "2999-01-01",
+            "data_content": "y",
+        }
+        page = text(supplier.post(f"{url(self.ADD)}?type=scjgj-penalty", values))
+        assert "须为十八位" in page and "晚于今天" in page
+        assert not CreditRecord.objects.exists()
+
+    def test_every_kind_of_field(self) -> None:
+        browser, one = signed_in(member("ybj", SUPPLIER)), subject()
+        values = {
+            "record_no": "X", "social_credit_code": one.uscc, "name": one.name, "decided_on": "2026-01-05",
+            "valid_until": "2027-01-05", "data_measure": "约谈", "data_amount_fen": "-3", "data_store_code": "p33060200001",
+        }  # fmt: skip
+        browser.post(f"{url(self.ADD)}?type=ybj-agreement-measure", values)
+        assert CreditRecord.objects.get().data == {
+            "measure": "约谈",
+            "amount_fen": -300,
+            "store_code": "P33060200001",
+        }
+        more = {**values, "record_no": "Y", "data_amount_fen": "5", "data_due_on": "2026-05-01"}
+        browser.post(f"{url(self.ADD)}?type=ybj-fund-recovery", more)
+        kept = CreditRecord.objects.get(record_no="Y")
+        assert kept.data == {"amount_fen": 500, "due_on": "2026-05-01"}
+        page = text(browser.get(url("creditrecord_change", kept.pk)))
+        assert "2026年5月1日" in page and "5.00 元" in page
+        assert 'value="5"' in browser.get(url("creditrecord_correct", kept.pk)).content.decode()
+
+    def test_by_whom(self) -> None:
+        for browser in (keeper(CREDIT_OFFICE), keeper(INSPECTOR), signed_in(member(group=OFFICER))):
+            assert browser.get(url(self.ADD)).status_code == 403
+
+
+class TestActs:
+    def test_correcting(self, supplier: Client) -> None:
+        row = penalty()
+        values = {
+            "social_credit_code": row.uscc, "name": row.name, "decided_on": "2026-01-05", "valid_from": "2026-01-05",
+            "data_content": "罚款", "data_fine_fen": "1", "reason": "改判",
+        }  # fmt: skip
+        supplier.post(url("creditrecord_correct", row.pk), values)
+        row.refresh_from_db()
+        assert (row.ending, row.void_reason) == ("CORRECTED", "改判")
+        new = CreditRecord.objects.get(voided_at=None)
+        page = text(supplier.get(url("creditrecord_change", new.pk)))
+        assert "改判" in page and "责任人：张三丰" in page and "（本页）" in page
+        old = text(supplier.get(url("creditrecord_change", row.pk)))
+        assert "已更正" in old and "撤销……" not in old
+        assert supplier.get(url("creditrecord_correct", row.pk)).status_code == 403
+
+    def test_withdrawing(self, supplier: Client) -> None:
+        row = penalty()
+        assert "请填写理由" in text(supplier.post(url("creditrecord_withdraw", row.pk), {"reason": ""}))
+        supplier.post(url("creditrecord_withdraw", row.pk), {"reason": "错报"})
+        row.refresh_from_db()
+        assert (row.ending, row.void_reason) == ("WITHDRAWN", "错报")
+
+    def test_objections(self, supplier: Client) -> None:
+        row = penalty()
+        assert supplier.get(url("creditrecord_lift", row.pk)).status_code == 403
+        supplier.post(url("creditrecord_objection", row.pk), {"on": "2026-02-01", "text": "当事人不符"})
+        assert "当事人不符" in text(supplier.get(url("creditrecord_change", row.pk)))
+        assert supplier.get(url("creditrecord_objection", row.pk)).status_code == 403
+        supplier.post(url("creditrecord_lift", row.pk), {"reason": "查明无误"})
+        row.refresh_from_db()
+        assert row.objected_on is None
+
+    def test_only_the_supplier(self) -> None:
+        row = penalty()
+        for browser in (keeper(CREDIT_OFFICE), keeper(INSPECTOR)):
+            for name in ("correct", "withdraw", "objection"):
+                assert browser.get(url(f"creditrecord_{name}", row.pk)).status_code == 403
+            assert 'id="acts"' not in browser.get(url("creditrecord_change", row.pk)).content.decode()
+
+
+class TestWaiting:
+    def test_the_list(self, supplier: Client) -> None:
+        unknown, named = stranger(), penalty(match="NAME_DIFFERS", subject=None, name="旧名")
+        other = record(
+            CreditSubject(uscc=uscc(), name="他人的"), "swj-arrears", match="NO_SUBJECT", subject=None
+        )
+        page = text(supplier.get(url(WAITING)))
+        assert "共 2 条" in page and unknown.record_no in page and "旧名" in page and "某医药有限公司" in page
+        assert other.name not in page
+        whole = text(keeper(CREDIT_OFFICE).get(url(WAITING)))
+        assert "共 3 条" in whole and other.name in whole
+        assert "登记的名称" in text(supplier.get(url("creditrecord_change", named.pk)))
+
+    def test_nothing_waits_and_pages(self, supplier: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "没有待匹配的信用信息" in text(supplier.get(url(WAITING)))
+        monkeypatch.setattr("applications.enterprise_credit.admin.records._PAGE", 1)
+        stranger("第一家"), stranger("第二家")
+        first, second = text(supplier.get(url(WAITING))), text(supplier.get(url(WAITING), {"page": 2}))
+        assert "第一家" in first and "下一页" in first and "第二家" in second and "上一页" in second
+
+    def test_settling(self) -> None:
+        office = keeper(CREDIT_OFFICE)
+        unknown, named, wrong = (
+            stranger(),
+            penalty(match="NAME_DIFFERS", subject=None, name="旧名"),
+            stranger(),
+        )
+        assert office.get(url("creditrecord_take", unknown.pk)).status_code == 403
+        assert office.get(url("creditrecord_register", named.pk)).status_code == 403
+        office.post(url("creditrecord_take", named.pk), {"reason": "更名"})
+        office.post(url("creditrecord_register", unknown.pk), {"reason": "外地企业"})
+        answer = office.post(url("creditrecord_return", wrong.pk), {"reason": "代码不对"})
+        assert answer["Location"] == url(WAITING)
+        for row in (unknown, named, wrong):
+            row.refresh_from_db()
+        assert (unknown.match, named.match, wrong.void_reason) == ("MATCHED", "MATCHED", "退回：代码不对")
+        assert CreditSubject.objects.get(pk=unknown.uscc).origin == "DEPARTMENT"
+
+    @pytest.mark.parametrize("name", ["take", "register", "return"])
+    def test_by_whom(self, name: str, supplier: Client) -> None:
+        row = stranger() if name != "take" else penalty(match="NAME_DIFFERS", subject=None, name="旧名")
+        for browser in (supplier, keeper(INSPECTOR)):
+            assert browser.get(url(f"creditrecord_{name}", row.pk)).status_code == 403
+
+    def test_refused_over_the_form(self) -> None:
+        office, row = keeper(CREDIT_OFFICE), stranger()
+        subject("新企业", row.uscc)
+        page = text(office.post(url("creditrecord_register", row.pk), {"reason": "x"}))
+        assert "已登记为“新企业”" in page
+
+
+class TestBatches:
+    def upload(self, browser: Client, content: bytes, kind: str = "scjgj-penalty") -> Any:
+        return browser.post(url("recordbatch_upload"), {"kind": kind, "file": BytesIO(content)})
+
+    def checked(self, browser: Client, *rows: str) -> RecordBatch:
+        columns = self.upload(browser, csv(*rows).getvalue())["Location"]
+        assert "核对列" in text(browser.get(columns))
+        browser.post(columns, {})
+        return RecordBatch.objects.latest("pk")
+
+    def test_a_whole_way(self, supplier: Client) -> None:
+        one = subject()
+        made = self.checked(
+            supplier, f"A1,{one.uscc},{one.name},,2026-1-5,,,警告,,", "A2,91,x,,2026-1-5,,,x,,"
+        )
+        page = text(supplier.get(url("recordbatch_change", made.pk)))
+        assert "尚未写入任何数据" in page and "须为十八位" in page and "处罚内容" in page
+        problems = b"".join(supplier.get(url("recordbatch_problems", made.pk)).streaming_content).decode()  # type: ignore[attr-defined]
+        assert "须为十八位" in problems
+        refused = supplier.post(url("recordbatch_accept", made.pk), follow=True)
+        assert "有 1 行被拒收" in text(refused)
+        done = supplier.post(url("recordbatch_accept", made.pk), {"skip_refused": "1"}, follow=True)
+        assert "已入库：新增 1 条" in text(done)
+        assert "A1" in text(supplier.get(url(LIST), {"type": "scjgj-penalty"}))
+        assert "不能再次处理" in text(supplier.post(url("recordbatch_drop", made.pk), follow=True))
+
+    def test_dropping(self, supplier: Client) -> None:
+        made = self.checked(supplier, f"A1,{subject().uscc},某医药有限公司,,2026-1-5,,,警告,,")
+        assert "已放弃" in text(supplier.post(url("recordbatch_drop", made.pk), follow=True))
+        assert not CreditRecord.objects.exists()
+
+    def test_what_cannot_be_uploaded(self, supplier: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "请选择信用信息类型" in text(self.upload(supplier, b"x", "swj-arrears"))
+        assert "请选择文件" in text(supplier.post(url("recordbatch_upload"), {"kind": "scjgj-penalty"}))
+        assert "文件是空的" in text(self.upload(supplier, b""))
+        page = supplier.get(self.upload(supplier, b"%PDF-1.7")["Location"], follow=True)
+        assert "PDF 文件" in text(page)
+        columns = self.upload(supplier, "编号,名称\n1,x\n".encode())["Location"]
+        assert "文件中未找到" in text(supplier.get(columns))
+        assert "缺少列" in text(supplier.post(columns, {}))
+        monkeypatch.setattr("applications.enterprise_credit.admin.batches.MAX_UPLOAD", 1)
+        assert "文件过大" in text(self.upload(supplier, b"xx"))
+
+    def test_columns_named_by_hand(self, supplier: Client) -> None:
+        one = subject()
+        columns = self.upload(supplier, f"编号,代码,名称,为何\nA1,{one.uscc},{one.name},警告\n".encode())[
+            "Location"
+        ]
+        supplier.post(
+            columns,
+            {"column1": "social_credit_code", "column3": "data.content", "default_decided_on": "2026-1-5"},
+        )
+        made = RecordBatch.objects.latest("pk")
+        assert (made.accepted, made.mapping["defaults"]) == (1, {"decided_on": "2026-1-5"})
+        page = text(supplier.get(url("recordbatch_change", made.pk)))
+        assert "默认值：2026-1-5" in page
+
+    def test_an_upload_is_of_its_session(self, supplier: Client) -> None:
+        columns = self.upload(supplier, csv().getvalue())["Location"]
+        other = signed_in(member(group=SUPPLIER))
+        assert "请重新上传" in text(other.get(columns, follow=True))
+        session = supplier.session
+        session["import_uploads"] = {
+            token: ["facts", *rest] for token, (_, *rest) in session["import_uploads"].items()
+        }
+        session.save()
+        assert supplier.get(columns).status_code == 403
+
+    def test_by_whom(self, supplier: Client) -> None:
+        made = self.checked(
+            supplier,
+            f"A1,{subject().uscc},某医药有限公司,,2026-1-5,,,警告,,",
+            f"A2,,x,,2026-1-5,,,x,,{SECRET * 90}",
+        )
+        assert SECRET in text(supplier.get(url("recordbatch_change", made.pk)))
+        for browser in (keeper(CREDIT_OFFICE), keeper(INSPECTOR)):
+            page = text(browser.get(url("recordbatch_change", made.pk)))
+            assert "确认入库" not in page and "跳过拒收" not in page and SECRET not in page
+            for answer in (
+                browser.post(url("recordbatch_accept", made.pk)),
+                browser.post(url("recordbatch_drop", made.pk)),
+                browser.get(url("recordbatch_problems", made.pk)),
+                browser.get(url("recordbatch_upload")),
+                browser.get(url("recordbatch_columns", "x")),
+            ):
+                assert answer.status_code == 403
+            assert browser.get(url("recordbatch_template", "scjgj-penalty")).status_code == 404
+        other = signed_in(member("swj", SUPPLIER))
+        assert other.get(url("recordbatch_change", made.pk)).status_code == 404
+        assert other.post(url("recordbatch_accept", made.pk)).status_code == 404
+        made.refresh_from_db()
+        assert made.state == "CHECKED"
+
+    def test_one_who_may_upload_but_not_decide(self) -> None:
+        user = member(group=SUPPLIER)
+        made = self.checked(signed_in(user), f"A1,{subject().uscc},某医药有限公司,,2026-1-5,,,警告,,")
+        user.groups.clear()
+        permissions = ("view_recordbatch", "add_recordbatch", "add_creditrecord")
+        from django.contrib.auth.models import Permission
+
+        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        browser = signed_in(user)
+        assert browser.post(url("recordbatch_accept", made.pk)).status_code == 403
+        assert "确认入库" not in text(browser.get(url("recordbatch_change", made.pk)))
+
+    def test_the_template(self, supplier: Client) -> None:
+        answer = supplier.get(url("recordbatch_template", "scjgj-penalty"))
+        assert answer.content.decode("utf-8-sig").startswith("记录编号,")
+        assert "%E6%A8%A1%E6%9D%BF.csv" in answer["Content-Disposition"]
+        assert supplier.get(url("recordbatch_template", "swj-arrears")).status_code == 404
+
+    def test_the_list_and_batches_of_calls(self, supplier: Client) -> None:
+        batch("scjgj-penalty", "scjgj", source="API", idempotency_key="abc", refused=1)
+        batch("scjgj-gone", "scjgj")
+        batch("swj-arrears", "swj")
+        page = text(supplier.get(url(BATCHES)))
+        assert "行政处罚" in page and "scjgj-gone" in page and "税务局" not in page
+        assert "税务局" in text(keeper(CREDIT_OFFICE).get(url(BATCHES)))
+        first = RecordBatch.objects.order_by("pk")[0]
+        assert "abc" in text(supplier.get(url("recordbatch_change", first.pk)))
+        second = RecordBatch.objects.order_by("pk")[1]
+        assert "scjgj-gone" in text(supplier.get(url("recordbatch_change", second.pk)))
+
+    def test_a_refusal_is_told(self, supplier: Client) -> None:
+        made = self.checked(supplier, f"A1,{subject().uscc},某医药有限公司,,2026-1-5,,,警告,,")
+        RecordBatch.objects.filter(pk=made.pk).update(record_type="scjgj-gone")
+        assert "已没有“scjgj-gone”" in text(supplier.post(url("recordbatch_accept", made.pk), follow=True))
+
+
+def test_the_menu(supplier: Client) -> None:
+    page = text(supplier.get(url(WAITING)))
+    assert all(title in page for title in ("信用信息", "待匹配", "信用信息批次"))
