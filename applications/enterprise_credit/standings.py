@@ -162,28 +162,24 @@ def _sync(whole: bool) -> int:
     return int(written)
 
 
-#: What was counted and differs from the newest assessment, or has none.
-_CHANGED: Final = f"""
-    CREATE TEMP TABLE enterprise_changed ON COMMIT DROP AS
-    SELECT f.uscc, f.figures, f.district, f.stores
-    FROM pg_temp.{COUNTED} f
-    LEFT JOIN {_STANDING} s ON s.subject_id = f.uscc
-    LEFT JOIN {_ASSESSMENT} a ON a.id = s.assessment_id
-    WHERE a.id IS NULL OR a.rule <> %(rule)s OR a.figures <> f.figures
+#: Of what was counted, that from which the newest assessment was made already.
+_SAME: Final = f"""
+    DELETE FROM pg_temp.{COUNTED} f USING {_STANDING} s, {_ASSESSMENT} a
+    WHERE s.subject_id = f.uscc AND a.id = s.assessment_id AND a.rule = %(rule)s AND a.figures = f.figures
 """
 _RESULT: Final = "uscc text, score bigint, grade text, label text, position int, reason text"
 _WRITE: Final = f"""
     WITH written AS (
         INSERT INTO {_ASSESSMENT} (subject_id, at, "on", rule, ledger_seq, figures, score, grade, label, position, reason)
         SELECT uscc, %(now)s, %(on)s, %(rule)s, %(seq)s, c.figures, r.score, r.grade, r.label, r.position, r.reason
-        FROM pg_temp.enterprise_changed c JOIN pg_temp.enterprise_result r USING (uscc)
+        FROM pg_temp.{COUNTED} c JOIN pg_temp.enterprise_result r USING (uscc)
         ORDER BY uscc
         RETURNING id, subject_id, score, grade, position
     )
     INSERT INTO {_STANDING} (subject_id, assessment_id, score, grade, position, district, stores,
                              rank_city, ranked_city, rank_district, ranked_district)
     SELECT w.subject_id, w.id, w.score, w.grade, w.position, c.district, c.stores, 0, 0, 0, 0
-    FROM written w JOIN pg_temp.enterprise_changed c ON c.uscc = w.subject_id
+    FROM written w JOIN pg_temp.{COUNTED} c ON c.uscc = w.subject_id
     ON CONFLICT (subject_id) DO UPDATE SET assessment_id = excluded.assessment_id, score = excluded.score,
         grade = excluded.grade, position = excluded.position, district = excluded.district, stores = excluded.stores
 """
@@ -200,19 +196,19 @@ def _derive(usccs: Collection[str] | None, on: date) -> tuple[int, int]:
     count(usccs, slots(rule), on, weight=rule.stores.weight)
     params: dict[str, Any] = {"now": timezone.now(), "on": on, "rule": rule.named, "seq": last_seq()}
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS pg_temp.enterprise_changed, pg_temp.enterprise_result")
-        cursor.execute(_CHANGED, params)
+        cursor.execute(_MOVED)
+        moved = cursor.rowcount
+        cursor.execute(_SAME, params)
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.enterprise_result")
         cursor.execute(f"CREATE TEMP TABLE enterprise_result ({_RESULT}) ON COMMIT DROP")
-        for page in pages("enterprise_changed", "figures"):
+        for page in pages(COUNTED, "figures"):
             with cursor.copy("COPY pg_temp.enterprise_result FROM STDIN") as copy:
                 for uscc, one in _assessed(rule, page):
                     copy.write_row((uscc, one.score, one.grade, one.label, one.position, one.reason))
-        cursor.execute("ANALYZE pg_temp.enterprise_changed (uscc), pg_temp.enterprise_result (uscc)")
+        cursor.execute("ANALYZE pg_temp.enterprise_result (uscc)")
         cursor.execute(_WRITE, params)
         written = cursor.rowcount
-        cursor.execute(_MOVED)
-        moved = cursor.rowcount
-        cursor.execute(f"DROP TABLE pg_temp.enterprise_changed, pg_temp.enterprise_result, pg_temp.{COUNTED}")
+        cursor.execute(f"DROP TABLE pg_temp.enterprise_result, pg_temp.{COUNTED}")
     return int(written), int(moved)
 
 

@@ -186,3 +186,22 @@ class TestStage:
         told = {field.name for field in fields(Grade)} | {field.name for field in fields(Entry)}
         assert set(STAGED) - told == {"social_credit_code", "reaches", "periods", "turns_on", "last_seq"}
         assert not {"score", "rank_city", "rank_district", "run"} & set(STAGED)
+
+
+class TestMore:
+    def test_of_some_enterprises_with_their_names_and_scores(self) -> None:
+        one, other = factories.enterprise(name="甲公司"), factories.enterprise(name="乙公司")
+        mine, theirs, without = shop(enterprise=one), shop(enterprise=other), shop()
+        out(Result(mine, score=91_500), Result(theirs), Result(without))
+
+        def rows(**wanted: Any) -> list[tuple[Any, ...]]:
+            stage("city", DAY, (), more=("enterprise_name", "score"), **wanted)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT code, enterprise_name, score, reaches FROM city ORDER BY code")
+                return cursor.fetchall()
+
+        assert rows(enterprises=[one.uscc, "913306020000000000"]) == [(mine.code, "甲公司", 91_500, True)]
+        assert rows(enterprises=[one.uscc], codes=[theirs.code]) == []
+        assert rows(enterprises=[]) == []
+        everyone = {code: name for code, name, _, _ in rows()}
+        assert everyone == {mine.code: "甲公司", theirs.code: "乙公司", without.code: ""}
