@@ -45,18 +45,28 @@ class _Program:
         department = Organisation.objects.get(key="scjgj")
         self.headers = clients.bearer(clients.client(("department:supply",), department))
 
-    def send(self, body: bytes) -> tuple[float, dict[str, Any]]:
-        """Seconds, and the answer."""
+    def send(self, body: bytes) -> tuple[float, float, dict[str, Any]]:
+        """Seconds, seconds of processor time (ours and the server's), and the answer."""
         headers = {**self.headers, "idempotency-key": str(uuid.uuid4())}
-        start = time.perf_counter()
+        start, worked = time.perf_counter(), _worked()
         with mock.patch.object(tasks.refresh, "delay"):
             answer = Browser().post(
                 f"/api/v1/department/records/{TYPE}/", body, content_type="application/json", headers=headers
             )
-        seconds = time.perf_counter() - start
+        seconds, worked = time.perf_counter() - start, _worked() - worked
         if answer.status_code != 200:
             raise SystemExit(answer.content.decode()[:2_000])
-        return seconds, orjson.loads(answer.content)
+        return seconds, worked, orjson.loads(answer.content)
+
+
+def _worked() -> float:
+    """Processor time of this process, and of its server process where that is on this machine: what a call costs
+    however busy the machine is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    told = Path(f"/proc/{pid}/schedstat")
+    return time.process_time() + (int(told.read_text().split()[0]) / 1e9 if told.exists() else 0)
 
 
 def _record_type() -> RecordType:
@@ -90,18 +100,21 @@ def calls(rounds: int) -> dict[str, Any]:
     """Seconds of calls of new rows, of the same rows as corrections, and of rows that are known already."""
     program = _Program()
     taken: dict[str, list[float]] = {"accepted": [], "corrected": [], "unchanged": []}
+    worked: dict[str, list[float]] = {name: [] for name in taken}
     batches = []
-    program.send(orjson.dumps({"records": _rows(str(uuid.uuid4()), 10)}))
+    # as in a server that has been running for a while
+    program.send(orjson.dumps({"records": _rows(str(uuid.uuid4()), ROWS)}))
     for _ in range(rounds):
         turn = str(uuid.uuid4())
         for outcome, fine in (("accepted", 1), ("corrected", 2), ("unchanged", 2)):
-            seconds, answer = program.send(orjson.dumps({"records": _rows(turn, ROWS, fine)}))
+            seconds, busy, answer = program.send(orjson.dumps({"records": _rows(turn, ROWS, fine)}))
             if answer[outcome] != ROWS:
                 raise SystemExit(f"{outcome}: {answer[outcome]:,} of {ROWS:,}")
             taken[outcome].append(seconds)
+            worked[outcome].append(busy)
             if outcome == "accepted":
                 batches.append(answer["batch"])
-    return {"taken": taken, "batches": batches}
+    return {"taken": taken, "worked": worked, "batches": batches}
 
 
 def rows_of(batch: int, place: str) -> dict[str, Any]:
@@ -171,6 +184,7 @@ def bench(database: str, size: int, rounds: int) -> Table:
     psql = bank._psql()
     ratios, copied = [], []
     taken: dict[str, list[float]] = {"accepted": [], "corrected": [], "unchanged": []}
+    worked: dict[str, list[float]] = {name: [] for name in taken}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds + 1):
             done = job(database, f"{HERE}:calls", rounds=1)
@@ -180,8 +194,9 @@ def bench(database: str, size: int, rounds: int) -> Table:
                 asked = job(database, f"{HERE}:rows_of", batch=done["batches"][0], place=place)
                 peer = bank._copied(psql, asked)
             if number:  # the first is a warm-up
-                for what, seconds in done["taken"].items():
-                    taken[what] += seconds
+                for what in taken:
+                    taken[what] += done["taken"][what]
+                    worked[what] += done["worked"][what]
                 copied.append(peer)
                 ratios.append(peer / done["taken"]["accepted"][0])
     for what, title in (("accepted", "new"), ("corrected", "corrections"), ("unchanged", "known already")):
@@ -189,6 +204,8 @@ def bench(database: str, size: int, rounds: int) -> Table:
         told = f"{ROWS / seconds:,.0f} records a second"
         if what == "accepted" and psql:
             told += f" / psql's COPY {ROWS / median(copied):,.0f} = {median(ratios):.2f}"
+        busy = median(worked[what])
+        told += f"; {busy:.3f} s of processor time, {ROWS / busy:,.0f} a second"
         table.add(f"call of {ROWS:,}, {title}", seconds, told)
     found = job(database, f"{HERE}:file")
     table.add(

@@ -8,14 +8,14 @@ from unittest import mock
 
 import hypothesis
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
 
 from applications.enterprise_credit import intake, record_store, tasks
 from applications.enterprise_credit.models import CreditRecord, RecordBatch
 from ratings.models import AuditEvent
-from tests.enterprise_credit.building import subject
+from tests.enterprise_credit.building import record, subject
 from tests.enterprise_credit.supplying import outcomes, program, row, take, withdrawal
 from tests.factories import uscc
 
@@ -179,6 +179,12 @@ class TestTheSameCallTwice:
         one = subject()
         assert outcomes(take(program(), row(one), key="k")) == ["accepted"]
         assert outcomes(take(program(), row(one), key="k")) == ["unchanged"]
+
+
+@pytest.mark.parametrize("values", [{"subject_id": "91330602MA288UYN8Y"}, {"batch_id": 0}])
+def test_a_record_of_nothing(values: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError, match="指向不存在的"), transaction.atomic():
+        record(subject(), **values)
 
 
 def test_it_is_on_record() -> None:

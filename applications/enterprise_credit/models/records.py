@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from applications.clients.models import SHA256, Client, Organisation
 from applications.enterprise_credit.models.subjects import CreditSubject
-from creditsys.guards import changes_only, no_delete, once
+from creditsys.guards import changes_only, no_delete, once, references
 
 
 class RecordBatch(models.Model):
@@ -96,7 +96,8 @@ class CreditRecord(models.Model):
     """One record of a department about an enterprise.
 
     ``record_no`` is the supplier's own number: of a type, one version of it is live at a time. A correction is a
-    new version; the old one is voided at that moment. Only matched records are shown and count.
+    new version; the old one is voided at that moment. Only matched records are shown and count. Bulk-written:
+    references are checked once per statement.
     """
 
     class Match(models.TextChoices):
@@ -120,6 +121,7 @@ class CreditRecord(models.Model):
         null=True,
         blank=True,
         related_name="records",
+        db_constraint=False,
         db_index=False,
         verbose_name="企业",
     )
@@ -134,7 +136,12 @@ class CreditRecord(models.Model):
     objected_on = models.DateField("异议标注日", null=True, blank=True)
     objection = models.CharField("异议说明", max_length=500, blank=True, default="")
     batch = models.ForeignKey(
-        RecordBatch, models.PROTECT, related_name="+", db_index=False, verbose_name="批次"
+        RecordBatch,
+        models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name="批次",
     )
     row = models.IntegerField("行号")
     recorded_by = models.CharField("记录人", max_length=150)
@@ -204,6 +211,8 @@ class CreditRecord(models.Model):
                 ]
             ),
             once("voided_at"),
+            references("subject_id", "enterprise_credit_creditsubject", "uscc"),
+            references("batch_id", "enterprise_credit_recordbatch"),
         )
 
     def __str__(self) -> str:

@@ -72,7 +72,7 @@ def test_acts_are_on_record(shops: list[Pharmacy]) -> None:
         ("import.check", f"importbatch:{dropped.pk}", CLERK.name, CLERK.address),
         ("import.drop", f"importbatch:{dropped.pk}", CLERK.name, CLERK.address),
     ]
-    assert imports_on_record().order_by("id")[2].detail["added"] == 2
+    assert imports_on_record().order_by("-id")[2].detail["added"] == 2
 
 
 def test_refused_rows_stop_the_batch_unless_skipped(shops: list[Pharmacy]) -> None:
