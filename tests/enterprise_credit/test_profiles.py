@@ -54,6 +54,7 @@ def test_score_grade_rank_and_how_they_came_about() -> None:
     told = dict(facts(found))
     assert told["企业信用分"] == "91.5 分"
     assert told["企业信用等级"] == "A 信用优秀"
+    assert told["等级含义"] == str(found.scale[0].meaning)
     assert told["全市排名"] == "第 3 名 / 共 1,200 家"
     assert told["区县排名"] == "第 2 名 / 共 40 家"
     assert told["排名时间"] == "2026年2月11日 10:00"
@@ -67,6 +68,7 @@ def test_without_a_score_there_is_no_rank_but_a_reason() -> None:
     assessed(subject, rated=0, grades={}, lowest=None, weight=0, weighted=0)
     told = dict(facts(seen(subject.uscc)))
     assert told["企业信用等级"] == "不评等级：没有已评定等级的药店"
+    assert "等级含义" not in told
     assert (told["企业信用分"], told["全市排名"]) == ("—", "不参加排名")
 
 
