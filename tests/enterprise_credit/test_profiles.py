@@ -14,7 +14,7 @@ from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.timeline import timeline
 from applications.enterprise_credit.viewing import Viewer
 from ratings.models import Objection, Pharmacy, Rating, RatingPeriod, ServiceStatus
-from tests import desk
+from tests import desk, factories
 from tests.bank_loans.building import regrade
 from tests.enterprise_credit import building
 from tests.enterprise_credit.profiling import NONE, NOW, TODAY, A, B, C, D, assessed, chain
@@ -118,6 +118,17 @@ def test_stores_that_are_not_designated_come_last_and_count_nowhere() -> None:
         (stopped.code, "SUSPENDED"), (good.code, "IN_SERVICE"), (gone.code, "ENDED"), (new.code, "NOT_YET"),
     ]  # fmt: skip
     assert dict(found.grades) == {"A": 1, "D": 1}
+
+
+def test_districts_are_summed_up_where_there_are_several() -> None:
+    subject, shops = chain(A, B, D)
+    factories.district(330604, "上虞区")
+    Pharmacy.objects.filter(pk=shops[2].pk).update(district=330604)
+    found = seen(subject.uscc)
+    (table,) = [one for one in tables(found) if one.title == "各区县药店等级"]
+    assert table.headers == ("区县", "药店", "A", "B", "D")
+    assert table.rows == (("越城区", "2", "1", "1", "0"), ("上虞区", "1", "0", "0", "1"))
+    assert found.district_name == "越城区"
 
 
 def test_nothing_unpublished_is_there() -> None:
