@@ -54,6 +54,7 @@ def facts(profile: Profile) -> tuple[tuple[str, str], ...]:
             "企业信用等级",
             f"{standing.grade} {assessment.label}" if standing.grade else f"不评等级：{profile.reason}",
         ),
+        *([("等级含义", str(profile.scale[standing.position].meaning))] if standing.position >= 0 else []),
         ("企业信用分", words.points(standing.score)),
         ("全市排名", words.rank(standing.rank_city, standing.ranked_city)),
         ("区县排名", words.rank(standing.rank_district, standing.ranked_district)),

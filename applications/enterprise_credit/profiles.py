@@ -24,7 +24,7 @@ from applications.enterprise_credit.rules.assessment import EnterpriseGrade, Ste
 from applications.enterprise_credit.rules.catalogue import Catalogue, RecordType, shown_fields
 from applications.enterprise_credit.rules.explaining import reason_for, steps_for
 from applications.enterprise_credit.viewing import Viewer
-from ratings.published import Entry, Grade, districts, enterprise_codes, entries, histories
+from ratings.published import Entry, Grade, enterprise_codes, entries, histories
 
 #: Newest records of a type, newest rows of a pharmacy's history, newest assessments: so many are read.
 MOST_RECORDS: Final = 200
@@ -171,7 +171,6 @@ def profile(uscc: str, viewer: Viewer, catalogue: Catalogue, on: date) -> Profil
     if subject is None:
         return None
     standing: Standing | None = getattr(subject, "standing", None)
-    named = districts()
     stores = _stores(uscc, on)
     designated = [store for store in stores if store.service in {"IN_SERVICE", "SUSPENDED"}]
     reason, title = "", ""
@@ -185,7 +184,7 @@ def profile(uscc: str, viewer: Viewer, catalogue: Catalogue, on: date) -> Profil
         title, scale = rule.title, rule.grades
     return Profile(
         subject=subject,
-        district_name=named.get(subject.district, "") if subject.district else "",
+        district_name=next((one.district_name for one in stores if one.district == subject.district), ""),
         on=on,
         standing=standing,
         reason=reason,

@@ -192,7 +192,7 @@ class TestReading:
         officer.page(subject.uscc)
         with CaptureQueriesContext(connection) as queries:
             officer.page(subject.uscc)
-        assert len(queries) == 20, [query["sql"][:100] for query in queries]
+        assert len(queries) == 19, [query["sql"][:100] for query in queries]
 
 
 class TestFiles:

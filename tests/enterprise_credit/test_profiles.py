@@ -14,7 +14,7 @@ from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.timeline import timeline
 from applications.enterprise_credit.viewing import Viewer
 from ratings.models import Objection, Pharmacy, Rating, RatingPeriod, ServiceStatus
-from tests import desk
+from tests import desk, factories
 from tests.bank_loans.building import regrade
 from tests.enterprise_credit import building
 from tests.enterprise_credit.profiling import NONE, NOW, TODAY, A, B, C, D, assessed, chain
@@ -54,6 +54,7 @@ def test_score_grade_rank_and_how_they_came_about() -> None:
     told = dict(facts(found))
     assert told["企业信用分"] == "91.5 分"
     assert told["企业信用等级"] == "A 信用优秀"
+    assert told["等级含义"] == str(found.scale[0].meaning)
     assert told["全市排名"] == "第 3 名 / 共 1,200 家"
     assert told["区县排名"] == "第 2 名 / 共 40 家"
     assert told["排名时间"] == "2026年2月11日 10:00"
@@ -67,6 +68,7 @@ def test_without_a_score_there_is_no_rank_but_a_reason() -> None:
     assessed(subject, rated=0, grades={}, lowest=None, weight=0, weighted=0)
     told = dict(facts(seen(subject.uscc)))
     assert told["企业信用等级"] == "不评等级：没有已评定等级的药店"
+    assert "等级含义" not in told
     assert (told["企业信用分"], told["全市排名"]) == ("—", "不参加排名")
 
 
@@ -116,6 +118,17 @@ def test_stores_that_are_not_designated_come_last_and_count_nowhere() -> None:
         (stopped.code, "SUSPENDED"), (good.code, "IN_SERVICE"), (gone.code, "ENDED"), (new.code, "NOT_YET"),
     ]  # fmt: skip
     assert dict(found.grades) == {"A": 1, "D": 1}
+
+
+def test_districts_are_summed_up_where_there_are_several() -> None:
+    subject, shops = chain(A, B, D)
+    factories.district(330604, "上虞区")
+    Pharmacy.objects.filter(pk=shops[2].pk).update(district=330604)
+    found = seen(subject.uscc)
+    (table,) = [one for one in tables(found) if one.title == "各区县药店等级"]
+    assert table.headers == ("区县", "药店", "A", "B", "D")
+    assert table.rows == (("越城区", "2", "1", "1", "0"), ("上虞区", "1", "0", "0", "1"))
+    assert found.district_name == "越城区"
 
 
 def test_nothing_unpublished_is_there() -> None:
@@ -230,8 +243,8 @@ def test_the_number_of_queries_is_constant(stores: int) -> None:
         assert found is not None
         tables(found)
     assert len(found.stores) == stores
-    # subject, districts, codes, savepoint, stores, its end, histories, rule, rule again, scores, records
-    assert len(queries) == 11, [query["sql"][:90] for query in queries]
+    # subject, codes, savepoint, stores, its end, histories, rule, rule again, scores, records
+    assert len(queries) == 10, [query["sql"][:90] for query in queries]
 
 
 def test_what_was_shown_is_told_in_words() -> None:
