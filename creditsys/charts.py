@@ -128,9 +128,9 @@ def _short(value: Any) -> Any:
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
 
 
-def legend(series: Sequence[Series]) -> SafeString:
-    """What each fill means, as pieces of the chart themselves."""
-    made = Drawing.of("图例" + "".join(one.name for one in series))
+def legend(title: str, series: Sequence[Series]) -> SafeString:
+    """What each fill means, as pieces of the chart of this title."""
+    made = Drawing.of(f"图例：{title}")
     return SafeString("".join(f'<span class="cs-key-item">{_swatch(made, one)}</span>' for one in series))
 
 

@@ -30,9 +30,13 @@ def adjusted(city: City) -> City:
     change(city, 1, 0)  # up
     change(city, 2, 1, "REJECTED", proposed_by=desk.OTHER)
     change(city, 3, 0, "PROPOSED")
-    change(city, 6, 1, cause="CORRECTION", rerating=desk.rerating(
-        city.second.run.ratings.get(pharmacy=city.shops[6])
-    ))
+    change(
+        city,
+        6,
+        1,
+        cause="CORRECTION",
+        rerating=desk.rerating(city.second.run.ratings.get(pharmacy=city.shops[6])),
+    )
     return city  # fmt: skip
 
 

@@ -204,9 +204,7 @@ def test_complaints_are_verified_in_time(city: City, days: int, expected: tuple[
 def test_a_case_is_handled_by_a_decision_that_follows(city: City) -> None:
     first, second = city.shops[0], city.shops[2]
     for shop in (first, second):
-        factories.complaint(
-            shop, occurred_on=MONDAY, decided_on=date(2026, 3, 9), recorded_at=timezone.now()
-        )
+        factories.complaint(shop, occurred_on=MONDAY, decided_on=date(2026, 3, 9), recorded_at=timezone.now())
     factories.complaint(
         first, occurred_on=MONDAY, finding="PENDING", decided_on=None, state="VERIFYING",
         recorded_at=timezone.now(),
