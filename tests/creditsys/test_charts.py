@@ -130,7 +130,7 @@ def test_texts_are_escaped_everywhere() -> None:
         charts.stacked(NASTY, series, [(NASTY, (1,))]),
         charts.lines(NASTY, series, [NASTY], [[1.0]], unit=NASTY),
         charts.matrix(NASTY, NASTY, [NASTY], [(NASTY, [Cell(NASTY, 1, NASTY, NASTY)])]),
-        charts.legend(NASTY, series),
+        charts.legend(series, NASTY),
         maps.key(series),
         maps.dots(NASTY, series, np.array([120.0]), np.array([30.0]), np.array([0]), [(NASTY, 120.0, 30.0)]),
     ]

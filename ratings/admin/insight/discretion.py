@@ -73,7 +73,7 @@ def _districts(found: Mapping[int, Share], names: Mapping[int, str]) -> Sheet:
         drawing=charts.stacked(
             title, _WAYS, [(row[0], (row[5], row[6])) for row in rows if row[3]], share=False
         ),
-        legend=charts.legend(title, _WAYS),
+        legend=charts.legend(_WAYS, title),
     )
 
 
@@ -94,7 +94,7 @@ def _people(
         drawing=charts.stacked(
             title, _WAYS, [(row[0], (row[6], row[7])) for row in rows if row[4]], share=False
         ),
-        legend=charts.legend(title, _WAYS),
+        legend=charts.legend(_WAYS, title),
     )
 
 
