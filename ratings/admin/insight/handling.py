@@ -252,7 +252,8 @@ def _overdue(found: Sequence[Matter], today: date, names: Mapping[int, str]) -> 
                 one.since, one.last, late,
             ]
         )  # fmt: skip
-        looks[place, 1] = show.link(show.row_url(_MODELS[one.sort], one.pk), f"#{one.pk}")
+        if place < _LISTED:
+            looks[place, 1] = show.link(show.row_url(_MODELS[one.sort], one.pk), f"#{one.pk}")
     headers = ("事项", "编号", "药店", "定点编码", "区县", "开始", "最后期限", "已逾期（天）")
     return Sheet(
         "overdue",
