@@ -22,6 +22,22 @@ def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
     return lambda request: site.has_view_permission(request)
 
 
+def _figures() -> dict[str, Any]:
+    """The pages of figures, each for those who may see all that it counts."""
+    from ratings.admin.insight.menu import PAGES  # settings read this module before models can be loaded
+
+    return {"title": "洞察", "items": [_page_entry(*page) for page in PAGES]}
+
+
+def _page_entry(title: str, icon: str, name: str, needs: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"insight:{name}"),
+        "permission": lambda request: all(request.user.has_perm(f"ratings.{each}") for each in needs),
+    }
+
+
 def _superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_superuser)
 
@@ -38,7 +54,12 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu: the regulator's own, then a group for each application that has pages in the admin; no group of
     which the user may see nothing."""
-    groups = [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app, request)))]
+    groups = [
+        *_WORK,
+        _figures(),
+        *_KEPT,
+        *(group for app in apps.get_app_configs() if (group := _pages_of(app, request))),
+    ]
     return [group for group in groups if any(_shows(item, request) for item in group["items"])]
 
 
@@ -78,8 +99,8 @@ def environment(request: HttpRequest) -> list[str] | None:
     return None if settings.PRODUCTION else ["演示环境", "warning"]
 
 
-#: the regulator's own pages
-_OWN: Final[list[dict[str, Any]]] = [
+#: the regulator's own pages: the work
+_WORK: Final[list[dict[str, Any]]] = [
     {
         "title": "",
         "items": [{"title": "工作台", "icon": "home", "link": reverse_lazy("admin:index")}],
@@ -109,6 +130,10 @@ _OWN: Final[list[dict[str, Any]]] = [
             _entry("公布等级", "workspace_premium", "publishedgrade"),
         ],
     },
+]
+
+#: and what it rests on
+_KEPT: Final[list[dict[str, Any]]] = [
     {
         "title": "事实",
         "items": [
@@ -178,6 +203,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("creditsys/marks.css"),
         lambda request: static("creditsys/admin.css"),
         lambda request: static("creditsys/desk.css"),
+        lambda request: static("creditsys/charts.css"),
     ],
     "SCRIPTS": [
         lambda request: static("creditsys/admin.js"),

@@ -1,0 +1,1 @@
+"""Insight: figures for those who lead, inspect and set the rules; reads everything, writes nothing."""
