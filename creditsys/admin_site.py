@@ -171,6 +171,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("creditsys/marks.css"),
         lambda request: static("creditsys/admin.css"),
         lambda request: static("creditsys/desk.css"),
+        lambda request: static("creditsys/charts.css"),
     ],
     "SCRIPTS": [
         lambda request: static("creditsys/admin.js"),
