@@ -307,7 +307,8 @@ def cuts(values: Numbers, bins: int = 10) -> Numbers:
 
 def bin_of(values: Numbers, bounds: Numbers) -> NDArray[np.int64]:
     """The bin of each value, from 0: up to and including each bound, and beyond the last."""
-    return np.searchsorted(bounds, values, side="left")
+    found: NDArray[np.int64] = np.searchsorted(bounds, values, side="left").astype(np.int64)
+    return found
 
 
 def rank_correlation(one: Numbers, two: Numbers) -> float | None:
