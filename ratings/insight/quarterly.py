@@ -8,7 +8,7 @@ were handed in can be counted again whenever; a later cutoff shows what came in 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.utils import timezone
@@ -186,7 +186,7 @@ def quarterly(quarter: Period, *, cutoff: datetime, districts: Collection[int] |
     if districts is not None:
         names = names.filter(code__in=districts)
     known = dict(names.values_list("code", "name"))
-    params = {
+    params: dict[str, Any] = {
         "first": quarter.first,
         "last": quarter.last,
         "cutoff": cutoff,

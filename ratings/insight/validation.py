@@ -302,7 +302,8 @@ def cuts(values: Numbers, bins: int = 10) -> Numbers:
         return values
     places = np.ceil(np.arange(1, bins) * len(values) / bins).astype(np.int64) - 1
     found = np.unique(np.sort(values)[np.maximum(places, 0)])
-    return found[found < values.max()]
+    bounds: Numbers = found[found < values.max()]
+    return bounds
 
 
 def bin_of(values: Numbers, bounds: Numbers) -> NDArray[np.int64]:
