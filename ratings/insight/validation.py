@@ -288,10 +288,14 @@ def drift(before: Sequence[int] | Numbers, now: Sequence[int] | Numbers) -> Drif
     return Drift(psi, float(limit), tuple(map(int, one)), tuple(map(int, two)))
 
 
+#: The 95 % points with 0, 1 and 2 degrees of freedom.
+_SMALL_CHI_SQUARES: Final = (0.0, 3.841458820694124, 5.991464547107979)
+
+
 def chi_square_95(freedom: int) -> float:
-    """The 95 % point of the chi-square distribution, by Wilson and Hilferty (1931): within 1.5 %."""
-    if freedom <= 0:
-        return 0.0
+    """The 95 % point of the chi-square distribution; beyond 2 by Wilson and Hilferty (1931), within 1 %."""
+    if freedom < len(_SMALL_CHI_SQUARES):
+        return _SMALL_CHI_SQUARES[max(freedom, 0)]
     part = 2 / (9 * freedom)
     return float(freedom * (1 - part + 1.6448536269514722 * np.sqrt(part)) ** 3)
 
