@@ -226,7 +226,7 @@ def stacked(
     if most <= 0:
         return SafeString("")
     left = min(max(width_of(label) for label, _ in rows), 190) + 12
-    long, step, bar = 520, 26, 18
+    long, step, bar = 640, 26, 18
     right = max(width_of(spelled(total)) for total in sums) + 14
     made = Drawing.of(title)
     parts = []

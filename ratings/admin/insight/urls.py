@@ -1,0 +1,12 @@
+"""Addresses of the pages of figures, below the admin's."""
+
+from django.urls import path
+
+from ratings.admin.insight import grades
+
+app_name = "insight"
+urlpatterns = [
+    path("grades/", grades.grades_view, name="grades"),
+    path("movers/", grades.movers_view, name="movers"),
+    path("map/", grades.map_view, name="map"),
+]
