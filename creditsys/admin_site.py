@@ -22,6 +22,11 @@ def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
     return lambda request: site.has_view_permission(request)
 
 
+def _may_all(*models: str) -> Callable[[HttpRequest], bool]:
+    """Shows a menu entry to those who may see all of the models."""
+    return lambda request: request.user.has_perms([f"ratings.view_{model}" for model in models])
+
+
 def _superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_superuser)
 
@@ -100,6 +105,25 @@ _OWN: Final[list[dict[str, Any]]] = [
         "items": [
             _entry("发布", "publish", "publication"),
             _entry("公布等级", "workspace_premium", "publishedgrade"),
+        ],
+    },
+    {
+        "title": "洞察",
+        "items": [
+            {
+                "title": "有效性检验",
+                "icon": "science",
+                "link": reverse_lazy("insight:validation"),
+                "permission": _may_all("rating", "violation", "complaint"),
+            },
+            {
+                "title": "季度统计表",
+                "icon": "table_chart",
+                "link": reverse_lazy("insight:quarterly"),
+                "permission": _may_all(
+                    "pharmacy", "violation", "complaint", "publishedgrade", "objection", "creditrepair"
+                ),
+            },
         ],
     },
     {

@@ -135,8 +135,8 @@ class Evaluation:
     question: Question
     scheme: Scheme
     window: Window
-    #: whether the window had ended on the day of asking
-    over: bool
+    #: the day of asking
+    asked_on: date
     people: People
     rate: Rate
     score: Accuracy
@@ -156,6 +156,11 @@ class Evaluation:
     over_time: Sequence[OverTime]
     #: None where no earlier run was given
     comparison: Comparison | None
+
+    @property
+    def over(self) -> bool:
+        """Whether the window had ended on the day of asking."""
+        return self.window.last < self.asked_on
 
 
 def evaluate(question: Question, today: date) -> Evaluation:
@@ -184,7 +189,7 @@ def evaluate(question: Question, today: date) -> Evaluation:
         question=question,
         scheme=scheme,
         window=window,
-        over=window.last < today,
+        asked_on=today,
         people=People(
             in_run=len(found.pharmacy),
             not_rated=int((~found.rated).sum()),
