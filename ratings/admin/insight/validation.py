@@ -77,7 +77,7 @@ class ValidationForm(DistrictForm):
         """What is asked; with what is not chosen filled in. There must be a run."""
         chosen = self.cleaned_data
         wanted = chosen["months"]
-        run = self._found(chosen["run"]) or _default(self._official(self.runs), wanted, today)
+        run = self._found(chosen["run"]) or _default(self._official(self.runs), self.lives, wanted, today)
         months = int(wanted) if wanted else _length(run)
         same = [
             one for one in self.runs if one.district_id == run.district_id and _length(one) == _length(run)
@@ -115,9 +115,11 @@ def _length(run: RatingRun) -> int:
     return Period.parse(run.period).months
 
 
-def _default(runs: Sequence[RatingRun], wanted: str, today: date) -> RatingRun:
-    """The newest run whose window is over, those of the whole city first; else the newest."""
-    ordered = sorted(runs, key=lambda run: run.district_id is not None)
+def _default(runs: Sequence[RatingRun], lives: dict[int, str], wanted: str, today: date) -> RatingRun:
+    """The newest run whose window is over; published ones first, those of the whole city first; else the newest."""
+    ordered = sorted(
+        runs, key=lambda run: (lives.get(run.pk) not in ("PUBLISHED", "CLOSED"), run.district_id is not None)
+    )
     for run in ordered:
         if Window.after(run.period_end, int(wanted) if wanted else _length(run)).last < today:
             return run

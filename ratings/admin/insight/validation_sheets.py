@@ -246,7 +246,7 @@ def _indicators(found: Evaluation) -> Sheet:
                 one.title,
                 one.touched,
                 share(one.touched / found.rate.pharmacies if found.rate.pharmacies else None),
-                rounded(one.correlation, 3),
+                rounded(one.correlation if told else None, 3),
                 rounded(found.score.ratio if told else None, 3),
                 rounded(one.without.ratio if told else None, 3),
                 rounded(told.difference if told else None, 3),
@@ -467,7 +467,7 @@ def _district_grades(found: Evaluation, names: Names) -> Sheet:
         "各区县各等级的出事率",
         ("区县", *heads),
         rows,
-        note="每个区县每一级的药店、出事的家数和占比。家数少的占比多半出于偶然，区间请按家数自行判断。",
+        note="每个区县每一级的药店、出事的家数和占比；只有几家的，占比高低多半出于偶然。",
     )
 
 
@@ -487,7 +487,7 @@ def _district_changes(found: Evaluation, comparison: Comparison, names: Names) -
             one = comparison.drift_of[kind.id][code]
             row += [rounded(one.psi if one else None, 3), _drift_word(one)]
         rows.append(row)
-    heads = [head for kind in kinds for head in (f"{kind.title} PSI", f"{kind.title}")]
+    heads = [head for kind in kinds for head in (f"{kind.title} PSI", f"{kind.title}变化")]
     return Sheet(
         "district_changes",
         f"各区县的稳定和变化：与{show.period_label(comparison.before.period)}相比",
