@@ -317,7 +317,9 @@ def bin_of(values: Numbers, bounds: Numbers) -> NDArray[np.int64]:
 
 
 def rank_correlation(one: Numbers, two: Numbers) -> float | None:
-    """Spearman's, with midranks; None where either is the same for all."""
+    """Spearman's, with midranks; None of nothing, and where either is the same for all."""
+    if not len(one):
+        return None
     a, b = midranks(one), midranks(two)
     a, b = a - a.mean(), b - b.mean()
     size = np.sqrt((a * a).sum() * (b * b).sum())

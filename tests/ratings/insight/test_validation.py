@@ -371,3 +371,7 @@ def test_rank_correlation_is_scipys(rows: list[tuple[int, int]]) -> None:
     else:
         assert found == pytest.approx(stats.spearmanr(one, two).statistic, abs=1e-12)
     assert validation.midranks(one).tolist() == stats.rankdata(one).tolist()
+
+
+def test_rank_correlation_of_nothing() -> None:
+    assert validation.rank_correlation(np.array([]), np.array([])) is None
