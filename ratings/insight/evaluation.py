@@ -250,7 +250,9 @@ def _districts(
     order = np.argsort(district, kind="stable")
     codes, starts = np.unique(district[order], return_index=True)
     findings = []
-    for code, rows in zip(codes.tolist(), np.split(order, starts[1:]), strict=True):
+    ends = [*starts[1:], len(order)]
+    for code, start, end in zip(codes.tolist(), starts, ends[: len(codes)], strict=True):
+        rows = order[start:end]
         by_grade = rates(grade[rows], event[rows], grades)
         findings.append(
             DistrictFinding(
