@@ -22,9 +22,20 @@ def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
     return lambda request: site.has_view_permission(request)
 
 
-def _may_all(*models: str) -> Callable[[HttpRequest], bool]:
-    """Shows a menu entry to those who may see all of the models."""
-    return lambda request: request.user.has_perms([f"ratings.view_{model}" for model in models])
+def _figures() -> dict[str, Any]:
+    """The pages of figures, each for those who may see all that it counts."""
+    from ratings.admin.insight.menu import PAGES  # settings read this module before models can be loaded
+
+    return {"title": "洞察", "items": [_page_entry(*page) for page in PAGES]}
+
+
+def _page_entry(title: str, icon: str, name: str, needs: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"insight:{name}"),
+        "permission": lambda request: all(request.user.has_perm(f"ratings.{each}") for each in needs),
+    }
 
 
 def _superuser(request: HttpRequest) -> bool:
@@ -42,7 +53,12 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu: the regulator's own, then a group for each application that has pages in the admin."""
-    return [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app, request)))]
+    return [
+        *_WORK,
+        _figures(),
+        *_KEPT,
+        *(group for app in apps.get_app_configs() if (group := _pages_of(app, request))),
+    ]
 
 
 def _pages_of(app: AppConfig, request: HttpRequest) -> dict[str, Any] | None:
@@ -76,8 +92,8 @@ def environment(request: HttpRequest) -> list[str] | None:
     return None if settings.PRODUCTION else ["演示环境", "warning"]
 
 
-#: the regulator's own pages
-_OWN: Final[list[dict[str, Any]]] = [
+#: the regulator's own pages: the work
+_WORK: Final[list[dict[str, Any]]] = [
     {
         "title": "",
         "items": [{"title": "工作台", "icon": "home", "link": reverse_lazy("admin:index")}],
@@ -107,25 +123,10 @@ _OWN: Final[list[dict[str, Any]]] = [
             _entry("公布等级", "workspace_premium", "publishedgrade"),
         ],
     },
-    {
-        "title": "洞察",
-        "items": [
-            {
-                "title": "有效性检验",
-                "icon": "science",
-                "link": reverse_lazy("insight:validation"),
-                "permission": _may_all("rating", "violation", "complaint"),
-            },
-            {
-                "title": "季度统计表",
-                "icon": "table_chart",
-                "link": reverse_lazy("insight:quarterly"),
-                "permission": _may_all(
-                    "pharmacy", "violation", "complaint", "publishedgrade", "objection", "creditrepair"
-                ),
-            },
-        ],
-    },
+]
+
+#: and what it rests on
+_KEPT: Final[list[dict[str, Any]]] = [
     {
         "title": "事实",
         "items": [

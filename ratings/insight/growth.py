@@ -37,10 +37,8 @@ def default_start() -> date | None:
 
 
 def paid_until() -> date | None:
-    """The newest month with a live payment."""
-    found = rows("SELECT max(month) FROM ratings_fundpayment WHERE voided_at IS NULL", {})
-    last: date | None = found[0][0]
-    return last
+    """The newest month with a live payment, in whatever district."""
+    return max(paid_by_month(), default=None)
 
 
 def months_after(start: date, last: date | None) -> int:

@@ -1,6 +1,7 @@
 """What the pages of figures share: who may see them, of which districts, downloads, and the record of looks."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import wraps
 from typing import Any, Final
 
@@ -11,10 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from ratings.admin import show
 from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, file_of, workbook_of
 from ratings.admin.pages import admin_page
 from ratings.admin.scope import Districts, districts_of
 from ratings.models import District
+from ratings.rules.periods import add_months
 from ratings.services.audit import Actor, record
 from ratings.services.roles import INSPECTOR
 
@@ -90,6 +93,36 @@ def day_field(label: str, **options: Any) -> forms.DateField:
 def choice_field(label: str) -> forms.ChoiceField:
     """One of several; its choices are set by the form."""
     return forms.ChoiceField(label=label, required=False, widget=forms.Select(attrs={"class": "cs-input"}))
+
+
+class SpanForm(DistrictForm):
+    """In which days; the last twelve months unless others are chosen."""
+
+    start = day_field("自")
+    until = day_field("至")
+    field_order = ("start", "until", "district")
+
+    def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(request, **kwargs)
+        today = timezone.localdate()
+        given = {"start": add_months(today, -12).isoformat(), "until": today.isoformat()}
+        self.data = {**given, **{name: value for name, value in self.data.items() if value}}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        start, until = cleaned.get("start"), cleaned.get("until")
+        if start and until and not date(2000, 1, 1) <= start <= until <= date(2100, 1, 1):
+            raise forms.ValidationError("起止日期须在 2000 年至 2100 年之间，且截止日期不早于起始日期。")
+        return cleaned
+
+    @property
+    def span(self) -> tuple[date, date]:
+        return self.cleaned_data["start"], self.cleaned_data["until"]
+
+    @property
+    def span_text(self) -> str:
+        start, until = self.span
+        return f"{show.day(start)}至{show.day(until)}"
 
 
 def nothing(request: HttpRequest, title: str, form: DistrictForm, words: str) -> HttpResponse:

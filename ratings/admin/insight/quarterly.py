@@ -5,6 +5,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from ratings.admin.insight.menu import QUARTERLY
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs
 from ratings.admin.insight.sheets import XLSX_TYPE, Sheet, percent
 from ratings.insight.quarterly import FIGURES, Quarterly, cutoff_of, quarter_of, quarterly
@@ -12,7 +13,6 @@ from ratings.insight.quarterly_book import heading, shown, unit_of, workbook_of
 from ratings.rules.periods import Period, add_months
 from ratings.services.audit import Actor, record
 
-TITLE: Final = "季度统计表"
 #: Quarters offered, newest first.
 _QUARTERS: Final = 40
 _NOW: Final = "now"
@@ -42,14 +42,7 @@ class QuarterForm(DistrictForm):
         known.choices = [("", "截至报送期限"), (_NOW, "截至此刻")]
 
 
-@needs(
-    "view_pharmacy",
-    "view_violation",
-    "view_complaint",
-    "view_publishedgrade",
-    "view_objection",
-    "view_creditrepair",
-)
+@needs(*QUARTERLY.needs)
 def quarterly_view(request: HttpRequest) -> HttpResponse:
     """A quarter's figures by district, and the table as a workbook.
 
@@ -57,7 +50,7 @@ def quarterly_view(request: HttpRequest) -> HttpResponse:
     """
     form = QuarterForm(request)
     if not form.is_valid():
-        return answer(request, TITLE, form, ())
+        return answer(request, QUARTERLY.title, form, ())
     chosen, now = form.cleaned_data, timezone.now()
     quarter = quarter_of(chosen["quarter"] or form.latest.code)
     cutoff = now if chosen["known"] == _NOW else cutoff_of(quarter, now)
@@ -80,7 +73,7 @@ def _file(request: HttpRequest, form: QuarterForm, table: Quarterly) -> HttpResp
     made["Content-Disposition"] = f'attachment; filename="quarterly-{table.quarter.code}.xlsx"'
     record(
         "导出",
-        f"{TITLE}：{table.quarter.label}",
+        f"{QUARTERLY.title}：{table.quarter.label}",
         by=Actor.of(request),
         format="XLSX",
         rows=len(table.rows),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ratings.admin.insight import grades, quarterly, validation
+from ratings.admin.insight import discretion, grades, growth, handling, quarterly, reasons, validation
 
 app_name = "insight"
 urlpatterns = [
@@ -11,4 +11,9 @@ urlpatterns = [
     path("map/", grades.map_view, name="map"),
     path("validation/", validation.validation_view, name="validation"),
     path("quarterly/", quarterly.quarterly_view, name="quarterly"),
+    path("reasons/", reasons.reasons_view, name="reasons"),
+    path("work/", handling.work_view, name="work"),
+    path("growth/", growth.growth_view, name="growth"),
+    path("discretion/", discretion.discretion_view, name="discretion"),
+    path("supervision/", handling.supervision_view, name="supervision"),
 ]

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from ratings.admin import show
 from ratings.admin.grades import run_scope
+from ratings.admin.insight.menu import VALIDATION
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs, nothing
 from ratings.admin.insight.validation_sheets import headline, sheets_of
 from ratings.admin.on_record import refuse
@@ -21,7 +22,6 @@ from ratings.rules.moves import PERIOD_STATES
 from ratings.rules.periods import Period
 from ratings.services.errors import Refused
 
-TITLE: Final = "有效性检验"
 _MONTHS: Final = (3, 6, 12, 24)
 _DATED: Final = {"decided_on": "作出决定（结论）的日期", "occurred_on": "发生（收到）的日期"}
 _NO_COMPARISON: Final = "-"
@@ -126,7 +126,7 @@ def _default(runs: Sequence[RatingRun], lives: dict[int, str], wanted: str, toda
     return ordered[0]
 
 
-@needs("view_rating", "view_violation", "view_complaint")
+@needs(*VALIDATION.needs)
 def validation_view(request: HttpRequest) -> HttpResponse:
     """How well a run's ratings foretold what followed.
 
@@ -134,17 +134,17 @@ def validation_view(request: HttpRequest) -> HttpResponse:
     """
     form = ValidationForm(request)
     if not form.runs:
-        return nothing(request, TITLE, form, _NONE_YET)
+        return nothing(request, VALIDATION.title, form, _NONE_YET)
     if not form.is_valid():
-        return answer(request, TITLE, form, ())
+        return answer(request, VALIDATION.title, form, ())
     try:
         found = evaluate(form.question(timezone.localdate()), timezone.localdate())
     except Refused as refused:
         refuse(request, refused)
-        return nothing(request, TITLE, form, str(refused))
+        return nothing(request, VALIDATION.title, form, str(refused))
     return answer(
         request,
-        TITLE,
+        VALIDATION.title,
         form,
         sheets_of(found, form.names),
         facts=_facts(found, form),
