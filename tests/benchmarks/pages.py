@@ -25,6 +25,7 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from ratings.admin.insight.menu import PAGES
 from ratings.models import District, Pharmacy, PublishedGrade, RatingPeriod
 from ratings.services.audit import Actor
 from ratings.services.links import issue_link
@@ -293,6 +294,8 @@ def _addresses(visitor: Visitor, whole: bool) -> Iterator[tuple[str, str]]:
     if not visitor.name:
         yield from _residents()
     else:
+        for page in PAGES:
+            yield f"figures: {page.name}", reverse(f"insight:{page.name}")
         for field_name in ("predecessor", "enterprise"):
             query = f"app_label=ratings&model_name=pharmacy&field_name={field_name}&term=药"
             yield f"choosing a {field_name} by typing", f"{reverse('admin:autocomplete')}?{query}"
