@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Final, Literal
 
 import numpy as np
+from django.core.cache import cache
 from numpy.typing import NDArray
 
 from ratings.bulk import read_columns, rows_of
@@ -44,6 +45,9 @@ _BITS: Final = {
     "COMPLAINT": _COMPLAINT,
     "EITHER": _VIOLATION | _COMPLAINT,
 }
+_HERE: Final = "(%(districts)s::int[] IS NULL OR r.district_id = ANY(%(districts)s))"
+#: How long figures of what never changes are kept.
+_KEPT_SECONDS: Final = 7 * 24 * 3600
 #: ``size`` of a pharmacy whose payments could not be compared.
 UNKNOWN_SIZE: Final = np.iinfo(np.int64).min
 
@@ -98,9 +102,8 @@ def read_ratings(run: RatingRun, scheme: Scheme, districts: Districts) -> Rating
     items = ", ".join(f"r.trace[{place}]" for place in places)
     found = read_columns(
         f"""SELECT r.pharmacy_id, r.district_id, r.state, r.grade, r.score, {items}
-            FROM ratings_rating r WHERE r.run_id = %(run)s
-              AND (%(districts)s::int[] IS NULL OR r.district_id = ANY(%(districts)s))""",
-        {"run": run.pk, "districts": None if districts is None else list(districts)},
+            FROM ratings_rating r WHERE r.run_id = %(run)s AND {_HERE}""",
+        {"run": run.pk, "districts": None if districts is None else sorted(districts)},
         {
             "pharmacy": "i8",
             "district": "i4",
@@ -122,20 +125,54 @@ def read_ratings(run: RatingRun, scheme: Scheme, districts: Districts) -> Rating
     )
 
 
-def read_scores(runs: Sequence[RatingRun], districts: Districts) -> dict[int, tuple[Int64, Int64]]:
-    """Run id to pharmacies and scores of the rated; one query for all runs."""
-    found = read_columns(
-        """SELECT r.run_id, r.pharmacy_id, r.score FROM ratings_rating r
-           WHERE r.run_id = ANY(%(runs)s) AND r.state = 0
-             AND (%(districts)s::int[] IS NULL OR r.district_id = ANY(%(districts)s))""",
-        {
-            "runs": [run.pk for run in runs],
-            "districts": None if districts is None else list(districts),
-        },
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of one run's rated pharmacies: how often each comes, and whose those asked for are."""
+
+    #: each score once, and how many have it
+    score: Int64
+    count: Int64
+    #: of the pharmacies asked for
+    pharmacy: Int64
+    their_score: Int64
+
+
+def read_scores(runs: Sequence[RatingRun], pharmacies: Int64, districts: Districts) -> list[Scores]:
+    """Of each finished run; two queries, the first for what never changes and is kept.
+
+    ``pharmacies`` are those whose own score matters: of most it is enough to know how many have which.
+    """
+    params = {"districts": None if districts is None else sorted(districts)}
+    place = "*" if districts is None else "-".join(map(str, sorted(districts)))
+    keys = {run.pk: f"scores:{run.pk}:{run.outcomes_sha256}:{place}" for run in runs}
+    known: dict[str, tuple[Int64, Int64]] = cache.get_many(keys.values())
+    missing = [key for key, name in keys.items() if name not in known]
+    if missing:
+        counts = read_columns(
+            f"""SELECT r.run_id, r.score, count(*) FROM ratings_rating r
+                WHERE r.run_id = ANY(%(runs)s) AND r.state = 0 AND {_HERE} GROUP BY 1, 2""",
+            {**params, "runs": missing},
+            {"run": "i8", "score": "i8", "count": "i8"},
+        )
+        fresh = {
+            keys[key]: (counts["score"][rows], counts["count"][rows])
+            for key in missing
+            for rows in [counts["run"] == key]
+        }
+        cache.set_many(fresh, _KEPT_SECONDS)
+        known |= fresh
+    own = read_columns(
+        f"""SELECT r.run_id, r.pharmacy_id, r.score FROM ratings_rating r
+            WHERE r.run_id = ANY(%(runs)s) AND r.pharmacy_id = ANY(%(pharmacies)s) AND r.state = 0
+              AND {_HERE}""",
+        {**params, "runs": list(keys), "pharmacies": pharmacies.tolist()},
         {"run": "i8", "pharmacy": "i8", "score": "i8"},
     )
-    chosen = ((run.pk, found["run"] == run.pk) for run in runs)
-    return {key: (found["pharmacy"][rows], found["score"][rows]) for key, rows in chosen}
+    mine = [own["run"] == run.pk for run in runs]
+    return [
+        Scores(*known[keys[run.pk]], own["pharmacy"][rows], own["score"][rows])
+        for run, rows in zip(runs, mine, strict=True)
+    ]
 
 
 def read_published(run: RatingRun) -> dict[str, Int64]:
@@ -163,6 +200,12 @@ class Afterwards:
     began: Int32
     ended: Int32
     predecessor: Int64
+
+    @property
+    def concerned(self) -> Int64:
+        """All pharmacies of which anything is known here; nothing happened to any other, and they go on."""
+        found: Int64 = np.union1d(self.pharmacy, self.known)
+        return found
 
     def served(self, pharmacies: Int64, window: Window) -> Bool:
         """Which were designated, themselves or through a successor, on some day of the window."""

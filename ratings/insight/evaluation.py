@@ -267,13 +267,17 @@ def _districts(
 
 
 def _over_time(question: Question, runs: Sequence[RatingRun], afterwards: Afterwards) -> list[OverTime]:
-    scores = read_scores(runs, question.districts)
+    """Those without an event are counted by score, as they tie anyway."""
+    scores = read_scores(runs, afterwards.concerned, question.districts)
     found = []
-    for run in runs:
+    for run, each in zip(runs, scores, strict=True):
         window = Window.after(run.period_end, question.months)
-        pharmacy, score = scores[run.pk]
-        served = afterwards.served(pharmacy, window)
-        event = made(afterwards.flags(pharmacy[served], window), question.outcome)
-        risk = -parsed(run.scheme).better_sign * score[served]
-        found.append(OverTime(run, window, accuracy(risk, event)))
+        served = afterwards.served(each.pharmacy, window)
+        event = made(afterwards.flags(each.pharmacy, window), question.outcome) & served
+        bad = each.their_score[event]
+        rest = each.count.copy()
+        np.subtract.at(rest, rows_of(each.score, each.their_score[event | ~served]), 1)
+        score = np.concatenate([bad, np.repeat(each.score, rest)])
+        risk = -parsed(run.scheme).better_sign * score
+        found.append(OverTime(run, window, accuracy(risk, np.arange(len(score)) < len(bad))))
     return found

@@ -7,7 +7,7 @@ for people in ``ratings/insight/README.md``:
   and one without, the one with the event had been rated worse (a tie counts half). It is the same
   as the area between the CAP curve and its diagonal, as a share of the perfect one's (Engelmann,
   Hayden, Tasche 2003; Basel Committee working paper 14, 2005), and as Somers' D.
-- its interval: DeLong, DeLong, Clarke-Pearson 1988, reckoned from midranks (Sun, Xu 2014).
+- its interval: DeLong, DeLong, Clarke-Pearson 1988, reckoned without the matrix of pairs.
 - interval of a rate: Wilson 1927.
 - population stability index: Siddiqi 2006; what chance alone gives it: Yurdakul, Naranjo 2020.
 """
@@ -66,10 +66,12 @@ class Placements:
 
 def placements(risk: Numbers, event: Bools) -> Placements:
     """``risk`` is larger where the rating was worse; there must be events and others."""
-    ranks = midranks(risk)
-    bad, good = ranks[event], ranks[~event]
-    of_events = (bad - midranks(risk[event])) / len(good)
-    of_others = 1 - (good - midranks(risk[~event])) / len(bad)
+    _, place = np.unique(risk, return_inverse=True)
+    bad, good = (np.bincount(place[rows], minlength=place.max() + 1) for rows in (event, ~event))
+    # Of each distinct rating: what was rated better, or worse, with half of what ties with it.
+    better = (np.cumsum(good) - good / 2) / good.sum()
+    worse = 1 - (np.cumsum(bad) - bad / 2) / bad.sum()
+    of_events, of_others = better[place[event]], worse[place[~event]]
     return Placements(float(of_events.mean()), of_events, of_others)
 
 

@@ -28,6 +28,8 @@ Names = Mapping[int, str]
 FEW: Final = "样本太少"
 #: Districts beyond this are read in the table, not drawn.
 _DRAWN: Final = 30
+#: Districts of the wider tables that the page shows; their files have all.
+_SHOWN: Final = 40
 _ACCURACY_HEADS: Final = ("药店", "出事", "AR", "AR 下限", "AR 上限", "排对的可能（%）", "结论")
 _VERDICTS: Final[dict[Verdict, str]] = {
     "few": FEW,
@@ -468,6 +470,7 @@ def _district_grades(found: Evaluation, names: Names) -> Sheet:
         ("区县", *heads),
         rows,
         note="每个区县每一级的药店、出事的家数和占比；只有几家的，占比高低多半出于偶然。",
+        most=_SHOWN,
     )
 
 
@@ -494,4 +497,5 @@ def _district_changes(found: Evaluation, comparison: Comparison, names: Names) -
         ("区县", "两期都有等级", "不变（%）", "平均变动（级）", *heads),
         rows,
         note="各区县内部的等级稳定和构成变化，分档与全体相同。药店少的区县 PSI 天然偏大，“不超出偶然”的不要解读。",
+        most=_SHOWN,
     )
