@@ -44,16 +44,16 @@ def timeline(
         gone |= dict.fromkeys(ended, moved.period.last)
         told = [_fact_text(scheme, facts[key]) for key in sorted(ended) if key in facts and facts[key].points]
         told += _cap_texts(scheme, int(before.caps[0]), int(then.caps[0]))
-        grade = int(then.grade[0])
-        changed = grade != int(before.grade[0])
+        was, grade = int(before.grade[0]), int(then.grade[0])
+        changed = grade != was
         if told or changed:
             stages.append(
                 Stage(
                     day=moved.period.last,
                     score=int(then.score[0]),
                     position=grade,
-                    better=changed and (grade < int(before.grade[0]) or int(before.grade[0]) < 0),
-                    worse=changed and (grade > int(before.grade[0]) >= 0 or grade < 0),
+                    better=changed and (was < 0 or 0 <= grade < was),
+                    worse=changed and (grade < 0 or grade > was >= 0),
                     texts=tuple(told),
                 )
             )
