@@ -106,7 +106,7 @@ def headline(found: Evaluation) -> str:
     low, high = (share((bound + 1) / 2) for bound in (score.interval.low, score.interval.high))
     verdict = {
         "看不出区分能力": "区间包含 50%，即与抛硬币没有明显差别",
-        "有区分能力": "区间在 50% 以上，评级有区分能力",
+        "有区分能力": "区间在 50% 以上，评级有区分能力（50% 等于抛硬币，100% 为全对）",
         "方向相反": "区间在 50% 以下，分数好的反而更常出事",
     }[judged(score)]
     return f"{text}（95% 区间 {low}% 至 {high}%）：{verdict}。"
