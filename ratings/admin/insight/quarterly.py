@@ -5,6 +5,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from creditsys import charts
 from ratings.admin.insight.menu import QUARTERLY
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs
 from ratings.admin.insight.sheets import XLSX_TYPE, Sheet, percent
@@ -16,6 +17,14 @@ from ratings.services.audit import Actor, record
 #: Quarters offered, newest first.
 _QUARTERS: Final = 40
 _NOW: Final = "now"
+#: Figures that are drawn as the pieces of one bar, by group.
+_PARTS: Final = {
+    "定点药店": ("designated",),
+    "查处": ("penalties", "agreements"),
+    "举报投诉": ("verified", "unfounded"),
+}
+#: Districts beyond this are read in the tables, not drawn.
+_DRAWN: Final = 30
 #: The table as it is handed in, in one sheet.
 FORM_FILE: Final = "form.xlsx"
 
@@ -101,7 +110,30 @@ def _sheets(table: Quarterly) -> list[Sheet]:
             note = "占比以季末定点的药店为分母；季内已终止定点而被处理的也计入分子。"
         if len(table.rows) == 1:
             rows = rows[:1]
-        found.append(Sheet(f"group{number}", group, headers, rows, note=note, total=len(table.rows) != 1))
+        drawing, legend = _drawn(table, group)
+        found.append(
+            Sheet(
+                f"group{number}",
+                group,
+                headers,
+                rows,
+                note=note,
+                drawing=drawing,
+                legend=legend,
+                total=len(table.rows) != 1,
+            )
+        )
     meanings = [[figure.group, figure.title, unit_of(figure), figure.meaning] for figure in FIGURES]
     found.append(Sheet("meanings", "指标解释", ("类别", "指标", "单位", "含义"), meanings, names=2))
     return found
+
+
+def _drawn(table: Quarterly, group: str) -> tuple[Any, Any]:
+    """The drawing of a group and what its fills mean; nothing where none is drawn, or too many districts."""
+    ids = _PARTS.get(group, ())
+    if not ids or len(table.rows) > _DRAWN:
+        return "", ""
+    titles = {figure.id: figure.title for figure in FIGURES}
+    series = charts.plain(*(titles[id_] for id_ in ids))
+    rows = [(name, [counts[id_] for id_ in ids]) for _, name, counts in table.rows]
+    return charts.stacked(group, series, rows, share=False), charts.legend(series)
