@@ -31,6 +31,7 @@ from ratings.rules.exact import decimal_text
 from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES
 from ratings.rules.periods import Period
+from ratings.rules.telling import month_end_text
 from ratings.rules.vocabulary import GRAVITIES
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating, explain_rerating
@@ -236,6 +237,7 @@ def _result(
         "badge": grade_badge(now.position, names),
         "score": decimal_text(now.score) if now.score is not None else "",
         "explanation": explanation,
+        "timeline": _timeline(explanation, names) if explanation else [],
         "problem": problem,
         "changes": _changes(link, names),
         "dates": (shown_day(period.notice_from), shown_day(period.notice_until))
@@ -257,10 +259,24 @@ def _explained(link: NoticeLink, now: Standing) -> tuple[Explanation | None, str
     """Every point in Chinese; where the stored result cannot be confirmed, a remark instead."""
     try:
         if now.rerating is not None:
-            return explain_rerating(now.rerating), ""
-        return explain_rating(link.rating), ""
+            return explain_rerating(now.rerating, over_time=True), ""
+        return explain_rating(link.rating, over_time=True), ""
     except Refused:
         return None, "计算依据暂时无法显示，请与我们联系，我们会尽快核实并告知。"
+
+
+def _timeline(explanation: Explanation, names: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """What time alone brings: each month in which something changes, with the grade from then on."""
+    return [
+        {
+            "when": month_end_text(stage.day),
+            "texts": stage.texts,
+            "score": decimal_text(stage.score) if stage.position >= 0 else "",
+            "badge": grade_badge(stage.position, names),
+            "change": "等级变好" if stage.better else "等级变差" if stage.worse else "",
+        }
+        for stage in explanation.timeline
+    ]
 
 
 def _changes(link: NoticeLink, names: list[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ It reckons nothing itself: it rates the one pharmacy with ``rate()`` and the pee
 and tells what is in the trace.
 """
 
+from dataclasses import replace
+
 from ratings.rules.columns import POINT, WHOLE, Signals
 from ratings.rules.conditions import Condition, leaves
 from ratings.rules.document import PositionBands
@@ -22,21 +24,33 @@ from ratings.rules.quantities import Quantities
 from ratings.rules.rating import rate
 from ratings.rules.scheme import Scheme
 from ratings.rules.telling import FactLabels, month_end_text, tell_indicator
+from ratings.rules.timeline import timeline, with_ends
 from ratings.rules.wording import day_text, describe, span_text, sum_text
 
 
 def explain(
-    scheme: Scheme, signals: Signals, peers: Peers, fact_labels: FactLabels | None = None
+    scheme: Scheme,
+    signals: Signals,
+    peers: Peers,
+    fact_labels: FactLabels | None = None,
+    *,
+    over_time: bool = False,
 ) -> Explanation:
     """Explains the one pharmacy in ``signals`` (see ``take``), with the peers of its run.
 
     ``fact_labels`` names facts, for example by document number: (source, fact id) to text.
+    ``over_time`` also tells, month by month, what time alone brings.
     Raises ValueError unless there is exactly one pharmacy, SignalsError as ``rate()`` does.
     """
     if len(signals) != 1:
         raise ValueError("explain() takes one pharmacy")
     outcomes = rate(scheme, signals, peers)
-    return _Teller(scheme, signals, peers, outcomes, fact_labels or {}).tell()
+    told = _Teller(scheme, signals, peers, outcomes, fact_labels or {}).tell()
+    if not over_time:
+        return told
+    stages, gone = timeline(scheme, signals, peers, outcomes, told.indicators)
+    parts = tuple(with_ends(part, gone) for part in told.indicators)
+    return replace(told, indicators=parts, timeline=stages)
 
 
 class _Teller:

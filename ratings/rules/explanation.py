@@ -28,6 +28,8 @@ class FactLine:
     age_months: int
     points: int
     text: str
+    #: last day of the month from which it no longer counts; None where that is not told, or never
+    gone_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class IndicatorPart:
     points: int
     #: the sentence that closes the part
     text: str
+    #: what raises points that no fact has cost, where that is told
+    remedy: str = ""
 
     def lines(self) -> list[str]:
         """The part as text."""
@@ -101,6 +105,21 @@ class CapPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A coming month in which time alone changes something."""
+
+    #: last day of the month
+    day: date
+    score: int
+    #: place in the scheme's grades, -1 = not rated
+    position: int
+    better: bool
+    worse: bool
+    #: what ends or begins
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a pharmacy got its grade, and what the next better one needs."""
 
@@ -132,6 +151,8 @@ class Explanation:
     heaviest: FactLine | None
     headline: str
     outlook: tuple[str, ...] = field(default=())
+    #: what time alone brings, where that was asked for
+    timeline: tuple[Stage, ...] = field(default=())
 
     def lines(self) -> list[str]:
         """The whole explanation as text, one paragraph an entry."""

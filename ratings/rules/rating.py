@@ -4,6 +4,7 @@ The one implementation of the rules. Everything is worked out for all pharmacies
 whole numbers; only the parts of the scheme are looped over.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -237,25 +238,18 @@ class _Work:
     def score(self) -> Int64:
         """Components, the exact weighted sum, and the score; 0 where not rated."""
         document, known = self.scheme.document, self.quantities.known
-        total = np.zeros(len(self.signals), dtype=np.int64)
-        for component in document.components:
-            value = np.full(len(self.signals), component.base_score, dtype=np.int64)
-            for indicator in document.indicators:
-                if indicator.component == component.id:
-                    value = value + known[f"indicator.{indicator.id}"]
-            value = np.clip(value, component.floor, component.ceiling)
-            self.trace[f"component.{component.id}"] = value
-            known[f"component.{component.id}"] = value
-            total += value * component.weight
+        points = {indicator.id: known[f"indicator.{indicator.id}"] for indicator in document.indicators}
+        components, total, score = score_of(self.scheme, points, len(self.signals))
+        for name, value in components.items():
+            self.trace[f"component.{name}"] = value
+            known[f"component.{name}"] = value
         worst = np.zeros(len(self.signals), dtype=np.int64)
-        for indicator in document.indicators:
-            worst = np.maximum(worst, known[f"indicator.{indicator.id}"] * -self.scheme.better_sign)
+        for value in points.values():
+            worst = np.maximum(worst, value * -self.scheme.better_sign)
         self.trace["worst_indicator"] = worst
         known["worst_indicator"] = worst
         self.trace["total"] = total
-        rule = document.score
-        score = to_step(total, WHOLE, rule.step, rule.rounding)
-        score = np.where(self.state == RATED, np.clip(score, rule.floor, rule.ceiling), 0)
+        score = np.where(self.state == RATED, score, 0)
         known["score"] = score
         return score
 
@@ -263,6 +257,30 @@ class _Work:
         """The trace, one row a pharmacy."""
         # Written column by column and turned, because that is several times faster.
         return np.array(list(self.trace.values()), dtype=np.int64).T
+
+
+def score_of(
+    scheme: Scheme, points: Mapping[str, Int64], count: int
+) -> tuple[dict[str, Int64], Int64, Int64]:
+    """Components by id, their exact weighted sum (in 1/10,000 of a thousandth), and the score.
+
+    ``points`` are the indicators' by id, a column of ``count`` each; one that is left out adds
+    nothing, which tells what a score would be without it.
+    """
+    document = scheme.document
+    components: dict[str, Int64] = {}
+    total = np.zeros(count, dtype=np.int64)
+    for component in document.components:
+        value = np.full(count, component.base_score, dtype=np.int64)
+        for indicator in document.indicators:
+            if indicator.component == component.id and indicator.id in points:
+                value = value + points[indicator.id]
+        value = np.clip(value, component.floor, component.ceiling)
+        components[component.id] = value
+        total += value * component.weight
+    rule = document.score
+    score = np.clip(to_step(total, WHOLE, rule.step, rule.rounding), rule.floor, rule.ceiling)
+    return components, total, score
 
 
 def _within(points: Int64, floor: int | None, ceiling: int | None) -> Int64:

@@ -13,30 +13,31 @@ from ratings.services.schemes import parsed
 from ratings.signals import read_signals
 
 
-def explain_rating(rating: Rating) -> Explanation:
+def explain_rating(rating: Rating, *, over_time: bool = False) -> Explanation:
     """Every point of one rating in Chinese, from the facts as its run knew them.
+
+    ``over_time`` adds what time alone brings, month by month.
 
     Raises Refused when today's reckoning does not give what is stored, which means that the
     stored rating or the facts behind it were tampered with.
     """
     name = f"评价批次 #{rating.run_id}"
-    return _explain(
-        rating, rating, rating.run.cutoff, name, f"请运行 manage.py replay {rating.run_id} 查明。"
-    )
+    remedy = f"请运行 manage.py replay {rating.run_id} 查明。"
+    return _explain(rating, rating, rating.run.cutoff, name, remedy, over_time)
 
 
-def explain_rerating(rerating: Rerating) -> Explanation:
+def explain_rerating(rerating: Rerating, *, over_time: bool = False) -> Explanation:
     """The same of one re-rating, from the facts as it knew them.
 
     What applies at once is no part of it: ``reratings.reason_of`` tells that. Raises Refused as
     explain_rating does.
     """
     name = f"复评 #{rerating.pk}"
-    return _explain(rerating, rerating.rating, rerating.cutoff, name, "请查明原因，重新复评。")
+    return _explain(rerating, rerating.rating, rerating.cutoff, name, "请查明原因，重新复评。", over_time)
 
 
 def _explain(
-    stored: Rating | Rerating, rating: Rating, cutoff: datetime, name: str, remedy: str
+    stored: Rating | Rerating, rating: Rating, cutoff: datetime, name: str, remedy: str, over_time: bool
 ) -> Explanation:
     run = rating.run
     scheme = parsed(run.scheme)
@@ -70,7 +71,7 @@ def _explain(
         ("complaints", fact.pk): f"{fact.reference_no}{_inherited(fact, rating)}"
         for fact in complaints.select_related("pharmacy")
     }
-    return explain(scheme, signals, peers, labels)
+    return explain(scheme, signals, peers, labels, over_time=over_time)
 
 
 def _inherited(fact: Fact, rating: Rating) -> str:

@@ -30,5 +30,31 @@ DISCRETION: Final = Page(
     "自由裁量", "balance", "discretion", ("view_adjustment", "view_reviewitem", "view_rating")
 )
 SUPERVISION: Final = Page("纪检监督", "policy", "supervision", ("view_auditevent", "view_rating", *_HANDLED))
+VALIDATION: Final = Page(
+    "有效性检验", "science", "validation", ("view_rating", "view_violation", "view_complaint")
+)
+QUARTERLY: Final = Page(
+    "季度统计表",
+    "table_chart",
+    "quarterly",
+    (
+        "view_pharmacy",
+        "view_violation",
+        "view_complaint",
+        "view_publishedgrade",
+        "view_objection",
+        "view_creditrepair",
+    ),
+)
 #: In the order of the menu.
-PAGES: Final = (GRADES, MAP, REASONS, WORK, GROWTH, DISCRETION, SUPERVISION)
+PAGES: Final = (
+    GRADES,
+    MAP,
+    REASONS,
+    WORK,
+    GROWTH,
+    DISCRETION,
+    SUPERVISION,
+    VALIDATION,
+    QUARTERLY,
+)

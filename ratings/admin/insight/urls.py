@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from ratings.admin.insight import discretion, grades, growth, handling, reasons
+from ratings.admin.insight import discretion, grades, growth, handling, quarterly, reasons, validation
 
 app_name = "insight"
 urlpatterns = [
     path("grades/", grades.grades_view, name="grades"),
     path("movers/", grades.movers_view, name="movers"),
     path("map/", grades.map_view, name="map"),
+    path("validation/", validation.validation_view, name="validation"),
+    path("quarterly/", quarterly.quarterly_view, name="quarterly"),
     path("reasons/", reasons.reasons_view, name="reasons"),
     path("work/", handling.work_view, name="work"),
     path("growth/", growth.growth_view, name="growth"),

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ratings.models import AuditEvent, NoticeLink, Objection, Rating, RatingPeriod
 from ratings.services.adjustments import decide_adjustment, propose_adjustment
+from ratings.services.explanations import explain_rating
 from ratings.services.links import issue_link, token_hash
 from ratings.services.objection_reviews import decide_review, propose_review, request_review, review_until
 from ratings.services.objections import decide_objection, propose_outcome, record_service, withdraw_objection
@@ -396,3 +397,22 @@ class TestObjection:
         _rating, address = noticed()
         response = opened(address).get(f"{address}objection/")
         assert (response.status_code, response.headers["Location"]) == (303, address)
+
+
+def test_what_time_alone_brings_is_told_as_a_timeline() -> None:
+    """Each lost point says until when it counts; the months in which something changes stand in order."""
+    rating, address = noticed()
+    page = text_of(opened(address).get(address))
+    told = explain_rating(rating, over_time=True)
+    assert told.timeline
+    for stage in told.timeline:
+        assert f"{stage.day.year}年{stage.day.month}月底" in page
+        assert all(text in page for text in stage.texts)
+    for fact in (fact for part in told.indicators for fact in part.facts if fact.gone_on and fact.points):
+        assert f"从{fact.gone_on.year}年{fact.gone_on.month}月底起不再计算" in page
+    assert page.index("怎样改进") < page.index("以后会怎样 没有新的事实") < page.index("您的权利 陈述")
+
+
+def test_nothing_to_wait_for_has_no_timeline() -> None:
+    _, address = noticed(GOOD)
+    assert "以后会怎样" not in text_of(opened(address).get(address))
