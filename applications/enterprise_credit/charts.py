@@ -6,10 +6,10 @@ from datetime import date
 from itertools import pairwise
 from typing import Final
 
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from applications.enterprise_credit.profiles import Score
+from creditsys import charts
 from ratings.rules.exact import decimal_text
 
 WIDTH: Final = 560
@@ -21,7 +21,6 @@ _LEAST_SPAN: Final = 10_000
 #: Beyond so many points only the ends, the best and the worst carry their value.
 _LABELLED: Final = 12
 _LABEL_WIDTH: Final = 46
-_BAR, _GAP, _TALL = 40, 28, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,45 +75,26 @@ def score_chart(scores: Sequence[Score]) -> SafeString:
     line = score_line(scores)
     if line is None:
         return SafeString("")
-    parts = [
-        format_html('<text class="cs-axis" x="{}" y="{}">{}</text><line x1="{}" x2="{}" y1="{}" y2="{}"/>',
-                    LEFT - 8, y + 4, decimal_text(value), LEFT, WIDTH - RIGHT, y, y)
-        for value, y in ((line.high, TOP), (line.low, BASE))
-    ]  # fmt: skip
+    made = charts.Drawing.of("历次企业信用分")
+    parts = []
+    for value, y in ((line.high, TOP), (line.low, BASE)):
+        parts.append(charts.text(LEFT - 8, y + 4, decimal_text(value), "end"))
+        parts.append(charts.tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
     for run in line.runs:
-        parts.append(format_html('<path class="cs-line" d="{}"/>', _steps(run)))
-        parts += [format_html('<circle cx="{}" cy="{}" r="3.5"/>', one.x, one.y) for one in run]
-    parts += [
-        format_html('<text x="{}" y="{}">{}</text>', one.x, one.y + (16 if one.fell else -9), one.label)
-        for one in labelled(line.runs)
-    ]
+        parts.append(charts.tag("path", class_="cs-line", d=_steps(run)))
+        parts += [charts.tag("circle", class_="cs-dot", cx=one.x, cy=one.y, r=3.5) for one in run]
+    parts += [charts.text(one.x, one.y + (16 if one.fell else -9), one.label) for one in labelled(line.runs)]
     points = [one for run in line.runs for one in run]
-    for one in dict.fromkeys((points[0], points[-1])):
-        parts.append(format_html('<text x="{}" y="{}">{}</text>', one.x, BASE + 28, one.on.isoformat()))
-    return _svg("历次企业信用分折线图；数值见下表", WIDTH, HEIGHT, parts)
+    parts += [
+        charts.text(one.x, BASE + 28, one.on.isoformat()) for one in dict.fromkeys((points[0], points[-1]))
+    ]
+    return made.close(parts, WIDTH, HEIGHT, "折线图；数值见下表", (), least=0)
 
 
 def grade_chart(grades: Mapping[str, int]) -> SafeString:
     """How many pharmacies have which grade; "" = without. "" where there are none."""
-    most = max(grades.values(), default=0)
-    if not most:
-        return SafeString("")
-    parts = []
-    for place, (name, count) in enumerate(grades.items()):
-        left = _GAP // 2 + place * (_BAR + _GAP)
-        tall = max(round(count * _TALL / most), 1)
-        kind = 0 if name else 1
-        parts.append(
-            format_html(
-                '<rect class="cs-bar-{}" x="{}" y="{}" width="{}" height="{}"/><text x="{}" y="{}">{} 家</text>'
-                '<text x="{}" y="{}">{}</text>',
-                kind, left, TOP + _TALL - tall, _BAR, tall, left + _BAR // 2, TOP + _TALL - tall - 6, f"{count:,}",
-                left + _BAR // 2, TOP + _TALL + 18, name or "无等级",
-            )
-        )  # fmt: skip
-    width = max(_GAP + len(grades) * (_BAR + _GAP), 160)
-    parts.append(format_html('<line x1="0" x2="{}" y1="{}" y2="{}"/>', width, TOP + _TALL, TOP + _TALL))
-    return _svg("药店等级分布柱状图；数值见下表", width, TOP + _TALL + _BELOW, parts)
+    rows = [(name or "无等级", [count]) for name, count in grades.items()]
+    return charts.bars("药店等级分布", charts.plain("药店（家）"), rows)
 
 
 def _steps(run: Sequence[Point]) -> str:
@@ -131,16 +111,3 @@ def labelled(runs: Sequence[Sequence[Point]]) -> Iterator[Point]:
         if one.x - taken >= _LABEL_WIDTH:
             yield replace(one, x=max(one.x, LEFT + 20))
             taken = one.x
-
-
-def _svg(label: str, width: int, height: int, parts: Sequence[SafeString]) -> SafeString:
-    return format_html(
-        '<svg class="cs-chart" role="img" aria-label="{}" viewBox="0 0 {width} {height}" width="{width}"'
-        ' height="{height}" style="max-width: 100%; height: auto"><defs><pattern id="cs-hatch" width="6" height="6"'
-        ' patternTransform="rotate(45)" patternUnits="userSpaceOnUse"><rect width="6" height="6" fill="#fff"/>'
-        '<rect width="3" height="6" fill="#8a5a00"/></pattern></defs>{}</svg>',
-        label,
-        format_html_join("", "{}", ((part,) for part in parts)),
-        width=width,
-        height=height,
-    )
