@@ -359,7 +359,8 @@ def _other_scheme(comparison: Comparison) -> str:
     return "两期的规则版本不同，变动有一部分来自规则。" if comparison.other_scheme else ""
 
 
-def _drift_word(one: Drift | None) -> str:
+def drift_word(one: Drift | None) -> str:
+    """How far a make-up has moved, in a word."""
     if one is None:
         return "—"
     if not one.beyond_chance:
@@ -381,7 +382,7 @@ def _drifts(comparison: Comparison) -> Sheet:
                 sum(one.drift.now) if one.drift else 0,
                 rounded(one.drift.psi if one.drift else None, 4),
                 rounded(one.drift.by_chance if one.drift else None, 4),
-                _drift_word(one.drift),
+                drift_word(one.drift),
             ]
             for one in comparison.drifts
         ],
@@ -488,7 +489,7 @@ def _district_changes(found: Evaluation, comparison: Comparison, names: Names) -
         ]
         for kind in kinds:
             one = comparison.drift_of[kind.id][code]
-            row += [rounded(one.psi if one else None, 3), _drift_word(one)]
+            row += [rounded(one.psi if one else None, 3), drift_word(one)]
         rows.append(row)
     heads = [head for kind in kinds for head in (f"{kind.title} PSI", f"{kind.title}变化")]
     return Sheet(

@@ -13,7 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
+from ratings.admin.insight.validation_sheets import drift_word, judged
 from ratings.insight.evaluation import Question, evaluate
+from ratings.insight.validation import Accuracy, Drift, Interval
 from ratings.models import AuditEvent, RatingRun, SchemeVersion, StaffScope
 from ratings.services.roles import ROLES
 from tests import desk, factories
@@ -199,8 +201,8 @@ def test_a_window_that_is_not_over_says_so(scheme: SchemeVersion, root: Client) 
     shop = factories.pharmacy()
     last = date(timezone.localdate().year, timezone.localdate().month, 1) - timedelta(days=1)
     run = run_of(scheme, Result(shop), period=f"{last:%Y-%m}", cutoff=timezone.now())
-    page = text_of(root, f"{VALIDATION}?run={run.pk}")
-    assert "窗口尚未结束" in page
+    for asked in (f"?run={run.pk}", ""):
+        assert "窗口尚未结束" in text_of(root, f"{VALIDATION}{asked}")
 
 
 def test_published_periods_are_taken_before_others(scheme: SchemeVersion, root: Client) -> None:
@@ -278,3 +280,66 @@ def test_number_of_queries_does_not_grow(scheme: SchemeVersion, root: Client, ad
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert counts[0] <= 20
+
+
+# Words
+
+
+def test_verdicts_in_words() -> None:
+    found = {
+        "样本太少": Accuracy(100, 9, 0.5, Interval(0.4, 0.6)),
+        "有区分能力": Accuracy(100, 10, 0.5, Interval(0.4, 0.6)),
+        "看不出区分能力": Accuracy(100, 10, 0.1, Interval(0.0, 0.2)),
+        "方向相反": Accuracy(100, 10, -0.5, Interval(-0.6, -0.4)),
+        "全部排对": Accuracy(100, 10, 1.0, None),
+        "区间无法估计": Accuracy(100, 10, 0.0, None),
+    }
+    assert {words: judged(one) for words, one in found.items()} == {words: words for words in found}
+
+
+def test_drift_in_words() -> None:
+    assert [
+        drift_word(one)
+        for one in (
+            None,
+            Drift(0.3, 0.3, (), ()),
+            Drift(0.09, 0.01, (), ()),
+            Drift(0.1, 0.01, (), ()),
+            Drift(0.25, 0.01, (), ()),
+        )
+    ] == ["—", "不超出偶然", "稳定", "有变化", "明显变化"]
+
+
+def test_a_perfect_rating_has_no_interval(scheme: SchemeVersion, root: Client) -> None:
+    """All who were rated worst have an event, and nobody else."""
+    shops = [factories.pharmacy() for _ in range(30)]
+    run_of(
+        scheme,
+        *(
+            Result(shop, grade=3 * (place < 12), score=90 - 30 * (place < 12))
+            for place, shop in enumerate(shops)
+        ),
+    )
+    for shop in shops[:12]:
+        violation(shop)
+    assert "出事那家的可能为 100.0%。" in text_of(root, VALIDATION)
+    assert rows_of(root, f"{VALIDATION}?file=accuracy.csv")[1][3:] == ["1.000", "", "", "100.0", "全部排对"]
+
+
+def test_rates_that_do_not_rise_are_named(scheme: SchemeVersion, root: Client) -> None:
+    shops = [factories.pharmacy() for _ in range(400)]
+    run_of(scheme, *(Result(shop, grade=place % 2) for place, shop in enumerate(shops)))
+    for shop in shops[:80:2]:
+        violation(shop)
+    page = text_of(root, VALIDATION)
+    assert "A 级高于 B 级（区间不重叠，不像偶然）" in page
+
+
+def test_other_grades_are_not_compared(scheme: SchemeVersion, root: Client) -> None:
+    shop = factories.pharmacy()
+    other = scheme_in_force("nantong")
+    before = run_of(other, Result(shop), period="2024H1")
+    run = run_of(scheme, Result(shop))
+    page = text_of(root, f"{VALIDATION}?run={run.pk}&before={before.pk}")
+    assert 'id="drift"' in page and 'id="stability"' not in page
+    assert "两期的规则版本不同" in page
