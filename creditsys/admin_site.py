@@ -22,6 +22,16 @@ def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
     return lambda request: site.has_view_permission(request)
 
 
+def _figures(title: str, icon: str, page: str, *models: str) -> dict[str, Any]:
+    """A page of figures, for those who may see all that it counts."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"insight:{page}"),
+        "permission": lambda request: all(request.user.has_perm(f"ratings.view_{model}") for model in models),
+    }
+
+
 def _superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_superuser)
 
@@ -103,6 +113,18 @@ _OWN: Final[list[dict[str, Any]]] = [
         ],
     },
     {
+        "title": "洞察",
+        "items": [
+            _figures("等级分布", "stacked_bar_chart", "grades", "publishedgrade"),
+            _figures("等级地图", "map", "map", "publishedgrade", "pharmacy"),
+            _figures("扣分原因", "format_list_numbered", "reasons", "rating", "violation", "complaint"),
+            _figures("异议和期限", "timer", "work", "objection", "creditrepair", "adjustment", "reviewitem"),
+            _figures("投诉和支付变化", "trending_down", "growth", "complaint", "fundpayment"),
+            _figures("自由裁量", "balance", "discretion", "adjustment", "reviewitem", "rating"),
+            _figures("纪检监督", "policy", "supervision", "auditevent", "adjustment", "objection"),
+        ],
+    },
+    {
         "title": "事实",
         "items": [
             _entry("违法违规", "gavel", "violation"),
@@ -171,6 +193,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("creditsys/marks.css"),
         lambda request: static("creditsys/admin.css"),
         lambda request: static("creditsys/desk.css"),
+        lambda request: static("creditsys/charts.css"),
     ],
     "SCRIPTS": [
         lambda request: static("creditsys/admin.js"),

@@ -8,6 +8,7 @@ from applications import registry as applications
 
 urlpatterns = [
     path("admin/", include("ratings.admin.sign_in_urls")),
+    path("admin/insight/", include("ratings.admin.insight.urls")),
     path("admin/", admin.site.urls),
     path("", include("ratings.public.urls")),
     *applications.urlpatterns(),

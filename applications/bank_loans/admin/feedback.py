@@ -18,10 +18,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from applications.bank_loans import outcomes
-from applications.bank_loans.admin import asking, chart, words
+from applications.bank_loans.admin import asking, words
 from applications.bank_loans.admin.filters import ProductFilter
 from applications.bank_loans.admin.standings import NamedAdmin
 from applications.bank_loans.models import FeedbackBatch, LoanEvent, LoanProduct
+from creditsys import charts
 from ratings.admin import show
 from ratings.admin.base import CityAdmin
 from ratings.admin.exports import ExportAdmin, SafeCSV, SafeXLSX
@@ -31,6 +32,7 @@ from ratings.services.audit import Actor, record
 #: Of the chart; the table has all.
 _QUARTERS: Final = 12
 _WAN_FEN: Final = 1_000_000
+_FLOWS: Final = charts.plain("用信", "还款")
 _FORMATS: Final[dict[str, Any]] = {"xlsx": SafeXLSX, "csv": SafeCSV}
 _HEADERS: Final = (
     "服务药店", "贷款笔数", "授信", "用信", "还款", "未还", "未还笔数", "逾期", "逾期笔数", "逾期率",
@@ -207,12 +209,13 @@ def _shown(found: outcomes.Outcomes, today: date) -> dict[str, Any]:
             (one.label, *map(words.wan, (one.granted, one.drawn, one.repaid, one.outstanding, one.overdue)))
             for one in found.quarters
         ],
-        "chart": chart.bars(
+        "chart": charts.bars(
             "各季度用信与还款（万元）",
-            ("用信", "还款"),
-            [(f"{one.first.year}Q{(one.first.month + 2) // 3}", one.drawn, one.repaid) for one in quarters],
-            _WAN_FEN,
+            _FLOWS,
+            [(f"{one.first.year}Q{(one.first.month + 2) // 3}", (one.drawn, one.repaid)) for one in quarters],
+            unit=_WAN_FEN,
         ),
+        "legend": charts.legend(_FLOWS),
     }  # fmt: skip
 
 

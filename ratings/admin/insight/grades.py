@@ -1,0 +1,360 @@
+"""Grades by district and over time, who moved where, and the map."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from creditsys import charts, maps
+from creditsys.charts import Cell, Series
+from ratings.admin import show
+from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs, nothing
+from ratings.admin.insight.sheets import Sheet, percent
+from ratings.insight import grades, places
+from ratings.insight.grades import ABSENT, NO_GRADE, Issue
+from ratings.models import Pharmacy
+from ratings.published.scales import scale
+
+#: Periods drawn over time.
+_PERIODS: Final = 12
+_PAGE: Final = 50
+_LEDGER: Final = "来源：公布等级台账中各期定期发布的等级；其后的异议、修复和期间变动不计入。"
+_NONE_YET: Final = "您的管辖范围内还没有发布过等级。"
+
+
+class PeriodForm(DistrictForm):
+    """Of which published period."""
+
+    period = choice_field("评价周期")
+    field_order: tuple[str, ...] = ("period", "district")
+
+    def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(request, **kwargs)
+        self.issues = grades.issues(self.scope)
+        chosen: Any = self.fields["period"]
+        chosen.choices = [
+            ("", "最近发布"),
+            *((one.period, show.period_label(one.period)) for one in self.issues),
+        ]
+
+    @property
+    def place_of_issue(self) -> int:
+        """Number of the chosen period among the published ones, newest first."""
+        codes = [one.period for one in self.issues]
+        chosen = self.cleaned_data["period"]
+        return codes.index(chosen) if chosen else 0
+
+
+def grade_series(names: Sequence[tuple[str, str]]) -> tuple[Series, ...]:
+    """The grades of a scheme, best first, and at last no grade."""
+    made = [
+        Series(f"{name} {label}", charts.grade_fill(position, len(names)))
+        for position, (name, label) in enumerate(names)
+    ]
+    return (*made, Series("无等级", "none"))
+
+
+def _heads(series: Sequence[Series]) -> tuple[str, ...]:
+    """Of counts, then of shares: 「A 优秀」, 「A（%）」."""
+    return (*(one.name for one in series), *(f"{one.name.split(' ')[0]}（%）" for one in series))
+
+
+def _counted(counts: Counter[int], grades_: int) -> list[int]:
+    return [*(counts[position] for position in range(grades_)), counts[NO_GRADE]]
+
+
+@needs("view_publishedgrade")
+def grades_view(request: HttpRequest) -> HttpResponse:
+    """How many of each grade by district and period, and how they moved since the period before.
+
+    Who may see: the permission to see published grades; of the own districts.
+    """
+    form = PeriodForm(request)
+    if not form.is_valid() or not form.issues:
+        return nothing(request, "等级分布", form, _NONE_YET)
+    at = form.place_of_issue
+    issue = form.issues[at]
+    sheets = [_by_district(issue, form), _over_time(form)]
+    if at + 1 < len(form.issues):
+        before = form.issues[at + 1]
+        sheets.append(_moved(before, issue, form))
+    return answer(request, "等级分布", form, sheets, facts=(("评价周期", show.period_label(issue.period)),))
+
+
+def _by_district(issue: Issue, form: DistrictForm) -> Sheet:
+    names, counts = issue.grades, grades.distribution(issue, form.districts)
+    series = grade_series(names)
+    rows = [
+        _row(form.names.get(code, str(code)), _counted(found, len(names)))
+        for code, found in sorted(counts.items())
+    ]
+    drawn = [(row[0], row[2 : 2 + len(series)]) for row in rows]
+    if len(rows) > 1:
+        rows.append(_row("合计", _counted(grades.total(counts), len(names))))
+        drawn.insert(0, ("合计", rows[-1][2 : 2 + len(series)]))
+    title = f"{show.period_label(issue.period)}各区县等级分布"
+    return Sheet(
+        "districts",
+        title,
+        ("区县", "药店", *_heads(series)),
+        rows,
+        note=f"一家药店计入评价时所属的区县。{_LEDGER}占比以公布的全部药店为分母。",
+        drawing=charts.stacked(title, series, drawn),
+        legend=charts.legend(series),
+        total=len(rows) > 1,
+    )
+
+
+def _row(name: str, counts: list[int]) -> list[Any]:
+    total = sum(counts)
+    return [name, total, *counts, *(percent(count, total) for count in counts)]
+
+
+def _over_time(form: PeriodForm) -> Sheet:
+    """One bar a period; grades of different schemes stand together by name."""
+    found = [(one, grades.total(grades.distribution(one, form.districts))) for one in form.issues[:_PERIODS]]
+    series: dict[str, Series] = {}
+    for one, _ in found:
+        for (name, _label), made in zip([*one.grades, ("", "")], grade_series(one.grades), strict=True):
+            series.setdefault(name, made)
+    # No grade stays last, whatever other schemes add.
+    order = [name for name in series if name] + [""]
+    rows = []
+    for one, counts in reversed(found):
+        by_name = dict(
+            zip([*(name for name, _ in one.grades), ""], _counted(counts, len(one.grades)), strict=True)
+        )
+        rows.append(_row(show.period_label(one.period), [by_name.get(name, 0) for name in order]))
+    kinds = [series[name] for name in order]
+    title = "历期等级分布"
+    return Sheet(
+        "periods",
+        title,
+        ("评价周期", "药店", *_heads(kinds)),
+        rows,
+        note=f"最近 {_PERIODS} 个已发布的评价周期，由远及近。{_LEDGER}",
+        drawing=charts.stacked(title, kinds, [(row[0], row[2 : 2 + len(kinds)]) for row in rows]),
+        legend=charts.legend(kinds),
+    )
+
+
+def _moved(before: Issue, after: Issue, form: DistrictForm) -> Sheet:
+    found = grades.migration(before, after, form.districts)
+    left, right = _states(before), _states(after)
+    asked = {"period": after.period, "district": form.cleaned_data.get("district") or ""}
+    address = reverse("insight:movers")
+    rows, lines = [], []
+    for from_, from_name in left.items():
+        counts = [found.get((from_, to), 0) for to in right]
+        total = sum(counts)
+        rows.append([from_name, total, *counts, *(percent(count, total) for count in counts)])
+        cells = []
+        for to, count in zip(right, counts, strict=True):
+            share = percent(count, total)
+            url = f"{address}?{urlencode({**asked, 'left': from_, 'right': to})}" if count else ""
+            cells.append(
+                Cell(
+                    f"{count:,}",
+                    count / total if total else 0.0,
+                    url,
+                    f"{share} %" if count else "",
+                    kept=from_ == to and from_ != ABSENT,
+                )
+            )
+        lines.append((_badge(before, from_), cells))
+    title = f"{show.period_label(before.period)}至{show.period_label(after.period)}的等级变动"
+    same = before.scheme == after.scheme
+    return Sheet(
+        "migration",
+        title,
+        (
+            f"{show.period_label(before.period)}",
+            "药店",
+            *right.values(),
+            *(f"{name}（%）" for name in right.values()),
+        ),
+        rows,
+        own_table=True,
+        note=f"行为前一期的等级，列为后一期的等级，框内为未变动的；占比以各行合计为分母，点数字可看是哪些药店。"
+        f"承继他店的，与前身的等级比较。“未公布”指该期没有公布该店的等级（新定点或已退出）。{_LEDGER}"
+        + ("" if same else "两期规则不同，同名等级的含义可能不同。"),
+        drawing=charts.matrix(title, "前一期 ＼ 后一期", [_badge(after, to) for to in right], lines),
+    )
+
+
+def _states(issue: Issue) -> dict[int, str]:
+    names = {position: name for position, (name, _) in enumerate(issue.grades)}
+    return {**names, NO_GRADE: "无等级", ABSENT: "未公布"}
+
+
+def _badge(issue: Issue, position: int) -> Any:
+    return "未公布" if position == ABSENT else show.grade_badge(position, issue.grades, absent="无等级")
+
+
+# Who moved
+
+
+class MoversForm(PeriodForm):
+    """From which grade to which."""
+
+    left = choice_field("前一期等级")
+    right = choice_field("后一期等级")
+    direction = choice_field("变动")
+    field_order = ("period", "district", "left", "right", "direction")
+
+    def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(request, **kwargs)
+        for name in ("left", "right"):
+            chosen: Any = self.fields[name]
+            found = {position: label for one in self.issues for position, label in _states(one).items()}
+            chosen.choices = [
+                ("", "全部"),
+                *sorted(found.items(), key=lambda pair: (pair[0] < 0, abs(pair[0]))),
+            ]
+        direction: Any = self.fields["direction"]
+        direction.choices = [("", "全部"), ("up", "上升"), ("down", "下降")]
+
+    def position(self, name: str) -> int | None:
+        value = self.cleaned_data[name]
+        return int(value) if value else None
+
+
+@needs("view_publishedgrade")
+def movers_view(request: HttpRequest) -> HttpResponse:
+    """The pharmacies behind a cell of the matrix; the file has all, the page fifty at a time."""
+    title = "等级变动的药店"
+    form = MoversForm(request)
+    if not form.is_valid() or len(form.issues) < 2:
+        return nothing(request, title, form, "至少发布过两期，才有变动可看。")
+    at = min(form.place_of_issue, len(form.issues) - 2)
+    after, before = form.issues[at], form.issues[at + 1]
+    chosen: dict[str, Any] = {
+        "left": form.position("left"),
+        "right": form.position("right"),
+        "direction": form.cleaned_data["direction"],
+    }
+    number = max(1, int(request.GET["p"])) if request.GET.get("p", "").isdecimal() else 1
+    whole = "file" in request.GET
+    span: dict[str, Any] = {} if whole else {"offset": (min(number, 10_000) - 1) * _PAGE, "limit": _PAGE + 1}
+    found = grades.movers(before, after, form.districts, **chosen, **span)
+    shown = found if whole else found[:_PAGE]
+    query = request.GET.copy()
+    pages = []
+    for words, wanted, there in (
+        ("上一页", number - 1, number > 1),
+        ("下一页", number + 1, len(found) > _PAGE),
+    ):
+        if there and not whole:
+            query["p"] = str(wanted)
+            pages.append((words, f"?{query.urlencode()}"))
+    return answer(
+        request,
+        title,
+        form,
+        [_movers(before, after, shown, form)],
+        facts=(("前一期", show.period_label(before.period)), ("后一期", show.period_label(after.period))),
+        template="ratings/admin/insight/movers.html",
+        pages=pages,
+    )
+
+
+def _movers(before: Issue, after: Issue, found: Sequence[grades.Mover], form: DistrictForm) -> Sheet:
+    left, right = _states(before), _states(after)
+    rows: list[list[Any]] = []
+    looks: dict[tuple[int, int], Any] = {}
+    for place, one in enumerate(found):
+        rows.append(
+            [
+                one.code,
+                one.name,
+                form.names.get(one.district, str(one.district)),
+                left.get(one.before, str(one.before)),
+                right.get(one.after, str(one.after)),
+                None if one.score_before is None else show.points_number(one.score_before),
+                None if one.score_after is None else show.points_number(one.score_after),
+            ]
+        )
+        looks[place, 1] = show.link(show.row_url(Pharmacy, one.pharmacy), one.name)
+        looks[place, 3], looks[place, 4] = _badge(before, one.before), _badge(after, one.after)
+    headers = ("定点编码", "药店", "区县", "前一期等级", "后一期等级", "前一期信用分", "后一期信用分")
+    return Sheet("movers", "药店", headers, rows, looks=looks, note=_LEDGER)
+
+
+# The map
+
+
+@needs("view_publishedgrade", "view_pharmacy")
+def map_view(request: HttpRequest) -> HttpResponse:
+    """Where the pharmacies of each grade are, today."""
+    title, today = "等级地图", timezone.localdate()
+    form = DistrictForm(request)
+    if not form.is_valid():
+        return answer(request, title, form, ())
+    found = places.places(today, form.districts)
+    series, kind = _kinds(found)
+    placed = found.placed
+    labels = [
+        (form.names.get(one.district, ""), one.longitude, one.latitude) for one in places.centres(found)
+    ]
+    drawing = maps.dots(
+        f"{form.place}药店等级地图",
+        series,
+        found.longitude[placed],
+        found.latitude[placed],
+        kind[placed],
+        labels,
+    )
+    return answer(
+        request,
+        title,
+        form,
+        [_placed(found, series, kind, drawing, form)],
+        facts=(("日期", show.day(today)),),
+    )
+
+
+def _kinds(found: places.Places) -> tuple[list[Series], Any]:
+    """The grades in force of all schemes by name, best first, then no grade and nothing in force."""
+    series: dict[str, tuple[int, Series]] = {}
+    for scheme in found.schemes:
+        for position, step in enumerate(scale(scheme)):
+            fill = charts.grade_fill(position, len(scale(scheme)))
+            series.setdefault(step.name, (position, Series(f"{step.name} {step.label}", fill)))
+    names = sorted(series, key=lambda name: series[name][0])
+    made = [series[name][1] for name in names]
+    made.append(Series("无等级或尚未公布", "none"))
+    kind = np.full(len(found), len(names), np.int64)
+    for number, scheme in enumerate(found.schemes):
+        for position, step in enumerate(scale(scheme)):
+            kind[(found.scheme == number) & (found.position == position)] = names.index(step.name)
+    return made, kind
+
+
+def _placed(
+    found: places.Places, series: Sequence[Series], kind: Any, drawing: Any, form: DistrictForm
+) -> Sheet:
+    rows: list[list[Any]] = []
+    for code in np.unique(found.district).tolist():
+        mine = found.district == code
+        counts = np.bincount(kind[mine], minlength=len(series)).tolist()
+        unknown = int((mine & ~found.placed).sum())
+        rows.append([form.names.get(code, str(code)), sum(counts), *counts, unknown])
+    if len(rows) > 1:
+        rows.append(["合计", *(sum(row[column] for row in rows) for column in range(1, len(rows[0])))])
+    return Sheet(
+        "map",
+        "药店位置和现行等级",
+        ("区县", "药店", *(one.name for one in series), "没有坐标"),
+        rows,
+        note="当日定点的药店，等级为当日有效的公布等级（含异议、修复和期间变动）；位置为登记的坐标（WGS-84）。"
+        f"超过 {maps.MOST_POINTS:,} 家时按方格汇总：每格内各等级各占一角，形状的面积表示家数；"
+        "重叠的区县名称不标，没有坐标的药店只计入表。",
+        drawing=drawing,
+        legend=maps.key(series),
+        total=len(rows) > 1,
+    )

@@ -1,0 +1,132 @@
+"""One set of numbers, three ways: a chart with its table on the page, a CSV, a sheet of an XLSX workbook.
+
+The cells are kept as values, so that what is drawn, read and downloaded cannot differ.
+"""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+import tablib  # type: ignore[import-untyped]
+from django.utils.safestring import SafeString
+from openpyxl import Workbook
+
+from ratings.admin import show
+from ratings.admin.exports import SafeCSV, SafeXLSX, harmless
+
+FORMATS: Final[dict[str, Any]] = {"csv": SafeCSV, "xlsx": SafeXLSX}
+#: Rows that a page draws of one table; files have all.
+SHOWN_ROWS: Final = 400
+#: Rows of one sheet, at most: it is built in memory and read by people.
+MAX_ROWS: Final = 100_000
+XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of values and what is drawn of it.
+
+    ``key`` names it in addresses and file names; ``note`` says what the figures mean and where
+    they come from. Numbers stay numbers (shares as percent with one decimal); texts may be markup
+    on the page (``looks``: (row, column) to what is shown instead of the plain value).
+    """
+
+    key: str
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    note: str = ""
+    drawing: SafeString | str = ""
+    legend: SafeString | str = ""
+    looks: Mapping[tuple[int, int], Any] = field(default_factory=dict)
+    #: the last row is the sum of the others
+    total: bool = False
+    #: columns at the left that name a row
+    names: int = 1
+    #: the drawing is itself the table
+    own_table: bool = False
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The rows as the page draws them."""
+        last = len(self.rows) - 1
+        return [
+            {
+                "total": self.total and place == last,
+                "cells": [
+                    {
+                        "text": self.looks.get((place, column), spelled(value)),
+                        "number": isinstance(value, int | float | Decimal),
+                        "name": column < self.names,
+                        "label": self.headers[column],
+                    }
+                    for column, value in enumerate(row)
+                ],
+            }
+            for place, row in enumerate(self.rows[:SHOWN_ROWS])
+        ]
+
+    @property
+    def numeric(self) -> list[tuple[str, bool]]:
+        """(header, whether its column holds numbers)."""
+        return [
+            (header, any(isinstance(row[column], int | float | Decimal) for row in self.rows[:50]))
+            for column, header in enumerate(self.headers)
+        ]
+
+    @property
+    def hidden(self) -> int:
+        """Rows that only the files have."""
+        return max(0, len(self.rows) - SHOWN_ROWS)
+
+
+def spelled(value: Any) -> Any:
+    """A cell for people: thousands separated, days in words, — for what is not known."""
+    if value is None or value == "":
+        return "—"
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, int | Decimal):
+        return f"{value:,}"
+    return show.day(value) if isinstance(value, date) else value
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """``part`` of ``whole`` in percent with one decimal, half up; None where there is no whole."""
+    if not whole:
+        return None
+    return Decimal((2000 * part + whole) // (2 * whole)).scaleb(-1)
+
+
+def file_of(sheet: Sheet, format_: str) -> bytes | str:
+    """One sheet as a file of :data:`FORMATS`; cells that a spreadsheet would run are made harmless."""
+    data: bytes | str = FORMATS[format_]().export_data(
+        tablib.Dataset(*(list(row) for row in sheet.rows[:MAX_ROWS]), headers=list(sheet.headers))
+    )
+    return data
+
+
+def workbook_of(sheets: Iterable[Sheet], facts: Iterable[tuple[str, Any]]) -> bytes:
+    """All sheets in one workbook: first what it is (``facts``) and every figure's meaning, then each table."""
+    book = Workbook(write_only=True)
+    given = list(sheets)
+    first = book.create_sheet("说明")
+    for fact in facts:
+        first.append([harmless(cell) for cell in fact])
+    for sheet in given:
+        first.append([harmless(sheet.title), harmless(sheet.note)])
+    for sheet in given:
+        # A spreadsheet's names are short, and some signs are not allowed in them.
+        page = book.create_sheet(sheet.title.translate(_NOT_IN_NAMES)[:31])
+        page.freeze_panes = "A2"
+        page.append([harmless(header) for header in sheet.headers])
+        for row in sheet.rows[:MAX_ROWS]:
+            page.append([harmless(cell) for cell in row])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+_NOT_IN_NAMES: Final = str.maketrans("[]:*?/\\", " " * 7)

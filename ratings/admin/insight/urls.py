@@ -1,0 +1,17 @@
+"""Addresses of the pages of figures, below the admin's."""
+
+from django.urls import path
+
+from ratings.admin.insight import discretion, grades, growth, handling, reasons
+
+app_name = "insight"
+urlpatterns = [
+    path("grades/", grades.grades_view, name="grades"),
+    path("movers/", grades.movers_view, name="movers"),
+    path("map/", grades.map_view, name="map"),
+    path("reasons/", reasons.reasons_view, name="reasons"),
+    path("work/", handling.work_view, name="work"),
+    path("growth/", growth.growth_view, name="growth"),
+    path("discretion/", discretion.discretion_view, name="discretion"),
+    path("supervision/", handling.supervision_view, name="supervision"),
+]

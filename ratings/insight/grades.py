@@ -1,0 +1,194 @@
+"""Grades as published: how many of each, by district and period, and who moved from which to which.
+
+Source: the ledger (``PublishedGrade``), rows of the event PERIODIC, that is, each period's grades as
+they were when the period was published. What was changed later (objections, repairs, interim
+changes) is not in them; :mod:`ratings.insight.places` has the grades of today.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from django.core.cache import cache
+
+from ratings.insight.sql import KEPT_SECONDS, Districts, codes, rows, within
+from ratings.published.scales import scale
+
+#: Stands for "was not published in that period", where a position in the grades stands else.
+ABSENT: Final = -2
+#: No grade: not rated, or withdrawn.
+NO_GRADE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One period as published: in one publication for the whole city, or in one for each district rated apart."""
+
+    period: str
+    period_end: date
+    #: key@version of the scheme of its newest publication
+    scheme: str
+    #: (number, first, last row in the ledger, fingerprint of the statement)
+    parts: tuple[tuple[int, int, int, str], ...]
+
+    @property
+    def grades(self) -> list[tuple[str, str]]:
+        """(name, label) of the scheme's grades, best first."""
+        return [(step.name, step.label) for step in scale(self.scheme)]
+
+    @property
+    def spans(self) -> dict[str, list[int]]:
+        """Parameters of statements that read its rows."""
+        return {"firsts": [part[1] for part in self.parts], "lasts": [part[2] for part in self.parts]}
+
+
+def issues(districts: Districts = None) -> list[Issue]:
+    """Published periods, newest first; of ``districts`` only where these were rated."""
+    found = rows(
+        f"""
+        SELECT life.period, life.period_end, act.number, act.first_seq, act.last_seq, act.statement_sha256,
+               scheme.key || '@' || scheme.version
+        FROM ratings_publication act
+        JOIN ratings_ratingperiod life ON life.id = act.period_id
+        JOIN ratings_ratingrun run ON run.id = life.run_id
+        JOIN ratings_schemeversion scheme ON scheme.id = run.scheme_id
+        WHERE act.event = 'PERIODIC' AND (life.district_id IS NULL OR {within("life.district_id")})
+        ORDER BY life.period_end DESC, life.period, act.number DESC
+        """,
+        {"districts": codes(districts)},
+    )
+    made: dict[str, Issue] = {}
+    for period, end, number, first, last, digest, scheme in found:
+        known = made.get(period)
+        part = (number, first, last, digest)
+        parts = (*known.parts, part) if known else (part,)
+        made[period] = Issue(period, end, known.scheme if known else scheme, parts)
+    return list(made.values())
+
+
+def distribution(issue: Issue, districts: Districts = None) -> dict[int, Counter[int]]:
+    """District to position in the grades to number of pharmacies; -1 = published without a grade.
+
+    A pharmacy counts for the district that rated it then. What is published never changes, so the
+    counts of a publication are kept.
+    """
+    counts: dict[int, Counter[int]] = {}
+    for number, first, last, digest in issue.parts:
+        key = f"insight:grades:{number}:{digest}"
+        known: list[tuple[int, int, int]] | None = cache.get(key)
+        if known is None:
+            known = rows(
+                """SELECT district, position, count(*) FROM ratings_publishedgrade
+                   WHERE seq BETWEEN %(first)s AND %(last)s GROUP BY 1, 2 ORDER BY 1, 2""",
+                {"first": first, "last": last},
+            )
+            cache.set(key, known, KEPT_SECONDS)
+        for district, position, count in known:
+            if districts is None or district in districts:
+                counts.setdefault(district, Counter())[position] += count
+    return counts
+
+
+def total(counts: dict[int, Counter[int]]) -> Counter[int]:
+    """All districts together."""
+    return sum(counts.values(), Counter())
+
+
+#: Of two periods: each pharmacy of the later one beside its own row of the earlier one, or, where it
+#: took another over since, that one's; and those of the earlier one that are in neither way there.
+_PAIRS: Final = f"""
+    WITH earlier AS (
+        SELECT g.* FROM unnest(%(from_firsts)s::bigint[], %(from_lasts)s::bigint[]) span(first, last)
+        JOIN ratings_publishedgrade g ON g.seq BETWEEN span.first AND span.last
+    ), later AS (
+        SELECT g.* FROM unnest(%(to_firsts)s::bigint[], %(to_lasts)s::bigint[]) span(first, last)
+        JOIN ratings_publishedgrade g ON g.seq BETWEEN span.first AND span.last
+    ), kept AS (
+        SELECT later.pharmacy_id, later.code, later.name, later.district, later.position AS after,
+               later.score AS score_after, coalesce(own.pharmacy_id, old.pharmacy_id) AS was,
+               coalesce(own.position, old.position, {ABSENT}) AS before,
+               coalesce(own.score, old.score) AS score_before
+        FROM later JOIN ratings_pharmacy p ON p.id = later.pharmacy_id
+        LEFT JOIN earlier own ON own.pharmacy_id = later.pharmacy_id
+        LEFT JOIN earlier old ON old.pharmacy_id = p.predecessor_id AND own.pharmacy_id IS NULL
+    ), pairs AS (
+        SELECT pharmacy_id, code, name, district, before, after, score_before, score_after FROM kept
+        UNION ALL
+        SELECT gone.pharmacy_id, gone.code, gone.name, gone.district, gone.position, {ABSENT}, gone.score, NULL
+        FROM earlier gone WHERE NOT EXISTS (SELECT FROM kept WHERE kept.was = gone.pharmacy_id)
+    )
+"""
+
+
+def _pair(before: Issue, after: Issue, districts: Districts) -> dict[str, object]:
+    spans = {f"from_{name}": value for name, value in before.spans.items()}
+    spans |= {f"to_{name}": value for name, value in after.spans.items()}
+    return {**spans, "districts": codes(districts)}
+
+
+def migration(before: Issue, after: Issue, districts: Districts = None) -> dict[tuple[int, int], int]:
+    """(position before, position after) to number of pharmacies, each in the grades of its own period's scheme.
+
+    :data:`ABSENT` stands for a pharmacy that was not published in that period (new, or gone). A
+    pharmacy that took over another is held against that one's grade. Districts are those of the later period.
+    """
+    key = f"insight:moves:{[part[3] for part in (*before.parts, *after.parts)]}"
+    known: list[tuple[int, int, int, int]] | None = cache.get(key)
+    if known is None:
+        params = _pair(before, after, None)
+        known = rows(f"{_PAIRS} SELECT district, before, after, count(*) FROM pairs GROUP BY 1, 2, 3", params)
+        cache.set(key, known, KEPT_SECONDS)
+    found: Counter[tuple[int, int]] = Counter()
+    for district, left, right, count in known:
+        if districts is None or district in districts:
+            found[left, right] += count
+    return dict(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """One pharmacy in two periods; positions as in :func:`migration`, scores in thousandths."""
+
+    pharmacy: int
+    code: str
+    name: str
+    district: int
+    before: int
+    after: int
+    score_before: int | None
+    score_after: int | None
+
+
+def movers(
+    before: Issue,
+    after: Issue,
+    districts: Districts = None,
+    *,
+    left: int | None = None,
+    right: int | None = None,
+    direction: str = "",
+    offset: int = 0,
+    limit: int = 100_000,
+) -> list[Mover]:
+    """The pharmacies behind :func:`migration`: from ``left`` to ``right``, or all that went "up" or "down".
+
+    Up is a better position, no grade being worse than any; in order of code.
+    """
+    rank = f"CASE WHEN {{0}} = {NO_GRADE} THEN 99 ELSE {{0}} END"
+    compared = {"up": "<", "down": ">"}.get(direction)
+    both = f"before > {ABSENT} AND after > {ABSENT}"
+    moved = f"AND {both} AND {rank.format('after')} {compared} {rank.format('before')}" if compared else ""
+    found = rows(
+        f"""{_PAIRS}
+        SELECT pharmacy_id, code, name, district, before, after, score_before, score_after FROM pairs
+        WHERE {within("district")} AND (%(left)s::int IS NULL OR before = %(left)s)
+          AND (%(right)s::int IS NULL OR after = %(right)s) {moved}
+        ORDER BY code OFFSET %(offset)s LIMIT %(limit)s
+        """,
+        {
+            **_pair(before, after, districts),
+            "left": left, "right": right, "offset": offset, "limit": limit,
+        },
+    )  # fmt: skip
+    return [Mover(*row) for row in found]

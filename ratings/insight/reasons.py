@@ -1,0 +1,163 @@
+"""What cost points: by indicator, and by kind of violation or complaint.
+
+Source: one finished run, as it was computed (later re-ratings are not in it). What an indicator cost
+is its points in the stored trace, within the indicator's limits. What a kind cost is each fact's
+points under the run's scheme, reckoned again from the facts as the run knew them by the one
+implementation of the rules (:func:`ratings.rules.facts.event_points`); limits of an indicator and of
+the score are not yet applied there, so that kinds may add up to more than their indicator.
+Only rated pharmacies count; points are thousandths, whole numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from django.core.cache import cache
+
+from ratings.bulk import read_columns, rows_of
+from ratings.insight.sql import KEPT_SECONDS, Districts, rows
+from ratings.models import RatingRun
+from ratings.rules.columns import Signals
+from ratings.rules.facts import event_points
+from ratings.rules.indicators import ComplaintsIndicator, ViolationsIndicator
+from ratings.rules.periods import Period
+from ratings.rules.scheme import Scheme
+from ratings.rules.vocabulary import COMPLAINT_TOPICS, VIOLATION_KINDS
+from ratings.services.schemes import parsed
+from ratings.signals import read_signals
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What one reason cost in the districts asked for."""
+
+    indicator: str
+    #: id in VIOLATION_KINDS or COMPLAINT_TOPICS; "" = the whole indicator
+    kind: str
+    #: thousandths that made scores worse
+    points: int
+    #: rated pharmacies concerned, each once
+    pharmacies: int
+    #: facts that weighed; 0 for a whole indicator
+    facts: int = 0
+
+
+#: Of one district: (district, indicator, kind, points, pharmacies, facts).
+_Row = tuple[int, str, str, int, int, int]
+
+
+def run_of_period(period: str, districts: Districts = None) -> list[int]:
+    """The runs that were published for a period: one of the city, or one of each district rated apart."""
+    found = rows(
+        """SELECT run_id, district_id FROM ratings_ratingperiod
+           WHERE period = %(period)s AND published_at IS NOT NULL ORDER BY run_id""",
+        {"period": period},
+    )
+    return [run for run, district in found if districts is None or district is None or district in districts]
+
+
+def losses(runs: Sequence[RatingRun], districts: Districts = None) -> list[Loss]:
+    """What each reason cost in these runs (each with its ``scheme``), the dearest first: indicators, then kinds.
+
+    A pharmacy that lost points for one reason counts once for it. Runs never change, so what they
+    give is kept.
+    """
+    sums: dict[tuple[str, str], list[int]] = {}
+    for run in runs:
+        for district, indicator, kind, *figures in _of_run(run):
+            if districts is None or district in districts:
+                total = sums.setdefault((indicator, kind), [0, 0, 0])
+                sums[indicator, kind] = [a + b for a, b in zip(total, figures, strict=True)]
+    made = [Loss(*key, *figures) for key, figures in sums.items()]
+    return sorted(made, key=lambda one: (one.kind != "", -one.points, one.indicator, one.kind))
+
+
+def rated(runs: Sequence[RatingRun], districts: Districts = None) -> int:
+    """Pharmacies that were rated in these runs and districts: those that could lose points."""
+    count = 0
+    for run in runs:
+        found = rows(
+            """SELECT count(*) FROM ratings_rating WHERE run_id = %(run)s AND state = 0
+               AND (%(districts)s::int[] IS NULL OR district_id = ANY(%(districts)s))""",
+            {"run": run.pk, "districts": None if districts is None else list(districts)},
+        )
+        count += int(found[0][0])
+    return count
+
+
+def _of_run(run: RatingRun) -> list[_Row]:
+    key = f"insight:losses:{run.pk}:{run.outcomes_sha256}"
+    known: list[_Row] | None = cache.get(key)
+    if known is None:
+        scheme = parsed(run.scheme)
+        known = [*_indicators(run, scheme), *_kinds(run, scheme)]
+        cache.set(key, known, KEPT_SECONDS)
+    return known
+
+
+def _indicators(run: RatingRun, scheme: Scheme) -> list[_Row]:
+    """From the trace, in one pass over the run's ratings."""
+    places = {
+        indicator.id: run.trace_columns.index(f"indicator.{indicator.id}.points") + 1
+        for indicator in scheme.indicators
+    }
+    # In a trace, points that make a score worse have the sign against the better one.
+    lost = {name: f"greatest(r.trace[{place}] * {-scheme.better_sign}, 0)" for name, place in places.items()}
+    wanted = ", ".join(
+        f"coalesce(sum({points}), 0)::int8, count(*) FILTER (WHERE {points} > 0)" for points in lost.values()
+    )
+    found = rows(
+        f"""SELECT r.district_id, {wanted} FROM ratings_rating r
+            WHERE r.run_id = %(run)s AND r.state = 0 GROUP BY 1""",
+        {"run": run.pk},
+    )
+    return [
+        (district, name, "", int(figures[2 * number]), int(figures[2 * number + 1]), 0)
+        for district, *figures in found
+        for number, name in enumerate(lost)
+        if figures[2 * number]
+    ]
+
+
+_SOURCES: Final[dict[str, Any]] = {"violations": VIOLATION_KINDS, "complaints": COMPLAINT_TOPICS}
+
+
+def _kinds(run: RatingRun, scheme: Scheme) -> list[_Row]:
+    """From the facts as the run knew them; payments, which no event needs, are not read."""
+    indicators = [
+        one for one in scheme.indicators if isinstance(one, ViolationsIndicator | ComplaintsIndicator)
+    ]
+    if not indicators:
+        return []
+    signals = read_signals(
+        Period.day(Period.parse(run.period).last), run.cutoff, district=run.district_id, settled=True
+    )
+    ratings = read_columns(
+        "SELECT pharmacy_id, district_id FROM ratings_rating WHERE run_id = %(run)s AND state = 0",
+        {"run": run.pk},
+        {"pharmacy": "i8", "district": "i4"},
+    )
+    at = rows_of(ratings["pharmacy"], signals.pharmacy_id)
+    district = np.where(at >= 0, ratings["district"][at], -1) if len(ratings["pharmacy"]) else at
+    return [row for indicator in indicators for row in _of_events(indicator, scheme, signals, district)]
+
+
+def _of_events(
+    indicator: ViolationsIndicator | ComplaintsIndicator, scheme: Scheme, signals: Signals, district: Any
+) -> list[_Row]:
+    found = event_points(indicator, signals, scheme.document.score.rounding)
+    events = getattr(signals, found.source)
+    lost = np.maximum(found.points * -scheme.better_sign, 0)
+    counted = (lost > 0) & (district[events.owner] >= 0)
+    owner, kind, lost = events.owner[counted], events.kind[counted], lost[counted]
+    place = district[owner]
+    made: list[_Row] = []
+    groups, member = np.unique(np.column_stack([place, kind]), axis=0, return_inverse=True)
+    member = member.reshape(-1)
+    for number, (code, name) in enumerate(groups.tolist()):
+        mine = member == number
+        shops = len(np.unique(owner[mine]))
+        word = _SOURCES[found.source].ids[name]
+        made.append((code, indicator.id, word, int(lost[mine].sum()), shops, int(mine.sum())))
+    return made
