@@ -22,13 +22,19 @@ def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
     return lambda request: site.has_view_permission(request)
 
 
-def _figures(title: str, icon: str, page: str, *models: str) -> dict[str, Any]:
-    """A page of figures, for those who may see all that it counts."""
+def _figures() -> dict[str, Any]:
+    """The pages of figures, each for those who may see all that it counts."""
+    from ratings.admin.insight.menu import PAGES  # settings read this module before models can be loaded
+
+    return {"title": "洞察", "items": [_page_entry(*page) for page in PAGES]}
+
+
+def _page_entry(title: str, icon: str, name: str, needs: tuple[str, ...]) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"insight:{page}"),
-        "permission": lambda request: all(request.user.has_perm(f"ratings.view_{model}") for model in models),
+        "link": reverse_lazy(f"insight:{name}"),
+        "permission": lambda request: all(request.user.has_perm(f"ratings.{each}") for each in needs),
     }
 
 
@@ -47,7 +53,12 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu: the regulator's own, then a group for each application that has pages in the admin."""
-    return [*_OWN, *(group for app in apps.get_app_configs() if (group := _pages_of(app, request)))]
+    return [
+        *_WORK,
+        _figures(),
+        *_KEPT,
+        *(group for app in apps.get_app_configs() if (group := _pages_of(app, request))),
+    ]
 
 
 def _pages_of(app: AppConfig, request: HttpRequest) -> dict[str, Any] | None:
@@ -81,8 +92,8 @@ def environment(request: HttpRequest) -> list[str] | None:
     return None if settings.PRODUCTION else ["演示环境", "warning"]
 
 
-#: the regulator's own pages
-_OWN: Final[list[dict[str, Any]]] = [
+#: the regulator's own pages: the work
+_WORK: Final[list[dict[str, Any]]] = [
     {
         "title": "",
         "items": [{"title": "工作台", "icon": "home", "link": reverse_lazy("admin:index")}],
@@ -112,18 +123,10 @@ _OWN: Final[list[dict[str, Any]]] = [
             _entry("公布等级", "workspace_premium", "publishedgrade"),
         ],
     },
-    {
-        "title": "洞察",
-        "items": [
-            _figures("等级分布", "stacked_bar_chart", "grades", "publishedgrade"),
-            _figures("等级地图", "map", "map", "publishedgrade", "pharmacy"),
-            _figures("扣分原因", "format_list_numbered", "reasons", "rating", "violation", "complaint"),
-            _figures("异议和期限", "timer", "work", "objection", "creditrepair", "adjustment", "reviewitem"),
-            _figures("投诉和支付变化", "trending_down", "growth", "complaint", "fundpayment"),
-            _figures("自由裁量", "balance", "discretion", "adjustment", "reviewitem", "rating"),
-            _figures("纪检监督", "policy", "supervision", "auditevent", "adjustment", "objection"),
-        ],
-    },
+]
+
+#: and what it rests on
+_KEPT: Final[list[dict[str, Any]]] = [
     {
         "title": "事实",
         "items": [

@@ -9,6 +9,7 @@ from ratings.admin import show
 from ratings.admin.desk.work import work
 from ratings.admin.grades import run_scope
 from ratings.admin.imports import kind_title
+from ratings.admin.insight.menu import PAGES
 from ratings.admin.rating_filters import finished_runs, whole_city_first
 from ratings.admin.run_figures import distribution
 from ratings.admin.scope import districts_of, visible
@@ -25,6 +26,7 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     page["scope"] = _scope(request)
     page["tasks"] = _tasks(request)
     page["work"] = work(request)
+    page["figures"] = _figures(request)
     if user.has_perm("ratings.view_rating"):
         page["latest"] = _latest(request)
     if user.has_perm("ratings.view_pharmacy"):
@@ -100,4 +102,13 @@ def _tasks(request: HttpRequest) -> list[tuple[str, str]]:
         (title, reverse(f"admin:{name}"))
         for title, name, permission in wanted
         if request.user.has_perm(f"ratings.{permission}")
+    ]
+
+
+def _figures(request: HttpRequest) -> list[tuple[str, str]]:
+    """The pages of figures that the user may see, as the menu has them."""
+    return [
+        (page.title, reverse(f"insight:{page.name}"))
+        for page in PAGES
+        if all(request.user.has_perm(f"ratings.{name}") for name in page.needs)
     ]

@@ -386,6 +386,16 @@ def objections(start: date, until: date, districts: Districts = None) -> dict[st
     return made
 
 
+def all_grounds(parts: Iterable[Ground]) -> Ground:
+    """Objections on all grounds together."""
+    made = Ground()
+    for part in parts:
+        for name in ("received", "upheld", "rejected", "withdrawn", "open", "upheld_on_review"):
+            setattr(made, name, getattr(made, name) + getattr(part, name))
+        made.days += part.days
+    return made
+
+
 def by_sort(found: dict[tuple[str, int], Handling]) -> dict[str, Handling]:
     """All districts together, in the order of :data:`SORTS`."""
     return {

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from creditsys import charts
 from creditsys.charts import Series
 from ratings.admin import show
+from ratings.admin.insight import menu
 from ratings.admin.insight.pages import SpanForm, answer, needs
 from ratings.admin.insight.sheets import Sheet, percent
 from ratings.insight import discretion
@@ -21,7 +22,8 @@ _HEADS: Final = ("提出", "批准", "未批准", "其中调高", "其中调低"
 _CAUSES: Final = dict(Adjustment.Cause.choices)
 _STATES: Final = dict(Adjustment.State.choices)
 _DIRECTIONS: Final = {1: "调高", -1: "调低", 0: "不变"}
-#: Adjustments listed on a page of figures; the inspector's lists all.
+#: Adjustments that the page lists; the files list all.
+_LISTED: Final = 50
 _NOTE: Final = (
     "自由裁量只指“依规调整”（事由为规则所列、由人提出、另一人审批的），撤销前一项调整的不重复计入；"
     "因异议、更正、修复、期间变动而变的等级由事实决定，不属自由裁量，见“各类等级变动”。按提出日期。"
@@ -132,13 +134,14 @@ def _list(found: Sequence[Change], names: Mapping[int, str]) -> Sheet:
         rows,
         looks=looks,
         note="所选日期内提出的全部调整，新的在前。",
+        most=_LISTED,
     )  # fmt: skip
 
 
-@needs("view_adjustment", "view_reviewitem", "view_rating")
+@needs(*menu.DISCRETION.needs)
 def discretion_view(request: HttpRequest) -> HttpResponse:
     """Adjusted of reviewed, up and down, by district, proposer and approver, of the own districts."""
-    title = "自由裁量"
+    title = menu.DISCRETION.title
     form = SpanForm(request)
     if not form.is_valid():
         return answer(request, title, form, ())

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from creditsys import charts, maps
 from creditsys.charts import Cell, Series
 from ratings.admin import show
+from ratings.admin.insight import menu
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs, nothing
 from ratings.admin.insight.sheets import Sheet, percent
 from ratings.insight import grades, places
@@ -68,7 +69,7 @@ def _counted(counts: Counter[int], grades_: int) -> list[int]:
     return [*(counts[position] for position in range(grades_)), counts[NO_GRADE]]
 
 
-@needs("view_publishedgrade")
+@needs(*menu.GRADES.needs)
 def grades_view(request: HttpRequest) -> HttpResponse:
     """How many of each grade by district and period, and how they moved since the period before.
 
@@ -76,14 +77,16 @@ def grades_view(request: HttpRequest) -> HttpResponse:
     """
     form = PeriodForm(request)
     if not form.is_valid() or not form.issues:
-        return nothing(request, "等级分布", form, _NONE_YET)
+        return nothing(request, menu.GRADES.title, form, _NONE_YET)
     at = form.place_of_issue
     issue = form.issues[at]
     sheets = [_by_district(issue, form), _over_time(form)]
     if at + 1 < len(form.issues):
         before = form.issues[at + 1]
         sheets.append(_moved(before, issue, form))
-    return answer(request, "等级分布", form, sheets, facts=(("评价周期", show.period_label(issue.period)),))
+    return answer(
+        request, menu.GRADES.title, form, sheets, facts=(("评价周期", show.period_label(issue.period)),)
+    )
 
 
 def _by_district(issue: Issue, form: DistrictForm) -> Sheet:
@@ -224,7 +227,7 @@ class MoversForm(PeriodForm):
         return int(value) if value else None
 
 
-@needs("view_publishedgrade")
+@needs(*menu.GRADES.needs)
 def movers_view(request: HttpRequest) -> HttpResponse:
     """The pharmacies behind a cell of the matrix; the file has all, the page fifty at a time."""
     title = "等级变动的药店"
@@ -288,10 +291,10 @@ def _movers(before: Issue, after: Issue, found: Sequence[grades.Mover], form: Di
 # The map
 
 
-@needs("view_publishedgrade", "view_pharmacy")
+@needs(*menu.MAP.needs)
 def map_view(request: HttpRequest) -> HttpResponse:
     """Where the pharmacies of each grade are, today."""
-    title, today = "等级地图", timezone.localdate()
+    title, today = menu.MAP.title, timezone.localdate()
     form = DistrictForm(request)
     if not form.is_valid():
         return answer(request, title, form, ())

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from creditsys import charts
 from ratings.admin import show
+from ratings.admin.insight import menu
 from ratings.admin.insight.pages import DistrictForm, answer, day_field, needs, nothing
 from ratings.admin.insight.sheets import Sheet
 from ratings.insight import growth
@@ -42,10 +43,10 @@ class StartForm(DistrictForm):
         return value.replace(day=1) if value else None
 
 
-@needs("view_complaint", "view_fundpayment")
+@needs(*menu.GROWTH.needs)
 def growth_view(request: HttpRequest) -> HttpResponse:
     """The year before the start against the year from it, and every quarter."""
-    title = "投诉和支付变化"
+    title = menu.GROWTH.title
     form = StartForm(request)
     if not form.is_valid() or form.cleaned_data["start"] is None:
         return nothing(request, title, form, "还没有发布过等级：请选择起始月。")

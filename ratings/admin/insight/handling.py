@@ -12,6 +12,7 @@ from django.utils import timezone
 from creditsys import charts
 from creditsys.charts import Series
 from ratings.admin import show
+from ratings.admin.insight import menu
 from ratings.admin.insight.discretion import adjusted_sheets
 from ratings.admin.insight.pages import SpanForm, answer, needs
 from ratings.admin.insight.sheets import Sheet, percent
@@ -19,6 +20,10 @@ from ratings.insight import discretion, handling
 from ratings.insight.handling import SORTS, Handling, Matter, Waiting
 from ratings.models import Adjustment, Complaint, CreditRepair, Objection
 
+#: Overdue matters that the page lists; the files list all.
+_LISTED: Final = 50
+#: What is no matter of its own: a sum of all matters leaves it out.
+_APART: Final = ("item", "case")
 _MODELS: Final[dict[str, type[Model]]] = {
     "objection": Objection,
     "review": Objection,
@@ -46,10 +51,10 @@ _MEANING: Final = (
 )
 
 
-@needs("view_objection", "view_creditrepair", "view_adjustment", "view_reviewitem", "view_complaint")
+@needs(*menu.WORK.needs)
 def work_view(request: HttpRequest) -> HttpResponse:
     """Objections by ground and outcome, days taken, and what is due or overdue, of the own districts."""
-    title, today = "异议和期限", timezone.localdate()
+    title, today = menu.WORK.title, timezone.localdate()
     form = SpanForm(request)
     if not form.is_valid():
         return answer(request, title, form, ())
@@ -69,16 +74,13 @@ def work_view(request: HttpRequest) -> HttpResponse:
     )
 
 
-@needs(
-    "view_auditevent", "view_objection", "view_creditrepair", "view_adjustment", "view_reviewitem",
-    "view_complaint", "view_rating",
-)  # fmt: skip
+@needs(*menu.SUPERVISION.needs)
 def supervision_view(request: HttpRequest) -> HttpResponse:
     """The inspector's view: handling, timeliness and rate by office, adjustments and who made them.
 
     Who may see: the permission to see the record of acts; every look and every file is put on it.
     """
-    title, today = "纪检监督", timezone.localdate()
+    title, today = menu.SUPERVISION.title, timezone.localdate()
     form = SpanForm(request)
     if not form.is_valid():
         return answer(request, title, form, ())
@@ -106,12 +108,14 @@ def supervision_view(request: HttpRequest) -> HttpResponse:
 def _objections(form: SpanForm) -> Sheet:
     found = handling.objections(*form.span, form.districts)
     labels = dict(Objection.Ground.choices)
+    named = [(str(labels[ground]), found[ground]) for ground in labels if ground in found]
+    if len(named) > 1:
+        named.append(("合计", handling.all_grounds(found.values())))
     rows: list[list[Any]] = []
-    for ground in (key for key in labels if key in found):
-        one = found[ground]
+    for name, one in named:
         rows.append(
             [
-                str(labels[ground]), one.received, one.upheld, one.rejected, one.withdrawn, one.open,
+                name, one.received, one.upheld, one.rejected, one.withdrawn, one.open,
                 one.upheld_on_review, percent(one.upheld, one.upheld + one.rejected),
                 _days(one.median_days), max(one.days, default=None),
             ]
@@ -129,6 +133,7 @@ def _objections(form: SpanForm) -> Sheet:
         "法定期限五个工作日，延长后不超过二十个工作日（《浙江省公共信用信息管理条例》第三十一条）。",
         drawing=charts.stacked(title, _OUTCOMES, [(row[0], row[2:6]) for row in rows], share=False),
         legend=charts.legend(_OUTCOMES),
+        total=len(rows) > 1,
     )  # fmt: skip
 
 
@@ -190,7 +195,7 @@ def _by_office(counts: Mapping[tuple[str, int], Handling], names: Mapping[int, s
     for district in sorted({district for _, district in counts}):
         name = names.get(district, str(district))
         mine = {sort: counts[sort, district] for sort in SORTS if (sort, district) in counts}
-        whole = handling.together(mine.values())
+        whole = handling.together(part for sort, part in mine.items() if sort not in _APART)
         rows.append([name, "合计", *_counted(whole)])
         rows += [[name, SORTS[sort], *_counted(part)] for sort, part in mine.items()]
         drawn.append((name, (whole.done, whole.open)))
@@ -201,7 +206,7 @@ def _by_office(counts: Mapping[tuple[str, int], Handling], names: Mapping[int, s
         ("区县", "事项", *_COUNTED),
         rows,
         names=2,
-        note="按药店所属区县的经办机构计。" + _MEANING,
+        note="按药店所属区县的经办机构计；图和合计不含审核事项、查实案件处理。" + _MEANING,
         drawing=charts.stacked(title, _STATES, drawn),
         legend=charts.legend(_STATES),
     )
@@ -249,4 +254,13 @@ def _overdue(found: Sequence[Matter], today: date, names: Mapping[int, str]) -> 
         )  # fmt: skip
         looks[place, 1] = show.link(show.row_url(_MODELS[one.sort], one.pk), f"#{one.pk}")
     headers = ("事项", "编号", "药店", "定点编码", "区县", "开始", "最后期限", "已逾期（天）")
-    return Sheet("overdue", "逾期未办的事项", headers, rows, looks=looks, names=2, note="逾期最久的在前。")
+    return Sheet(
+        "overdue",
+        "逾期未办的事项",
+        headers,
+        rows,
+        looks=looks,
+        names=2,
+        note="逾期最久的在前。",
+        most=_LISTED,
+    )

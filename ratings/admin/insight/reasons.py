@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from creditsys import charts
 from ratings.admin import show
 from ratings.admin.grades import readable
+from ratings.admin.insight import menu
 from ratings.admin.insight.grades import PeriodForm
 from ratings.admin.insight.pages import answer, needs, nothing
 from ratings.admin.insight.sheets import Sheet, percent
@@ -22,10 +23,10 @@ _SERIES: Final = charts.plain("扣分")
 _LABELS: Final = {term.id: term.label for words in (VIOLATION_KINDS, COMPLAINT_TOPICS) for term in words}
 
 
-@needs("view_rating", "view_violation", "view_complaint")
+@needs(*menu.REASONS.needs)
 def reasons_view(request: HttpRequest) -> HttpResponse:
     """What cost points in a published period, the dearest first."""
-    title = "扣分原因"
+    title = menu.REASONS.title
     form = PeriodForm(request)
     if not form.is_valid() or not form.issues:
         return nothing(request, title, form, "您的管辖范围内还没有发布过等级。")

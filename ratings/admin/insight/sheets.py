@@ -18,8 +18,8 @@ from ratings.admin import show
 from ratings.admin.exports import SafeCSV, SafeXLSX, harmless
 
 FORMATS: Final[dict[str, Any]] = {"csv": SafeCSV, "xlsx": SafeXLSX}
-#: Rows that a page draws of one table; files have all.
-SHOWN_ROWS: Final = 400
+#: Rows that a page draws of one table, unless the table says otherwise; files have all.
+SHOWN_ROWS: Final = 250
 #: Rows of one sheet, at most: it is built in memory and read by people.
 MAX_ROWS: Final = 100_000
 XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -48,38 +48,40 @@ class Sheet:
     names: int = 1
     #: the drawing is itself the table
     own_table: bool = False
+    #: rows that the page draws at most
+    most: int = SHOWN_ROWS
 
     def shown(self) -> list[dict[str, Any]]:
         """The rows as the page draws them."""
         last = len(self.rows) - 1
+        numbers = [number for _, number in self.numeric]
         return [
             {
                 "total": self.total and place == last,
                 "cells": [
                     {
                         "text": self.looks.get((place, column), spelled(value)),
-                        "number": isinstance(value, int | float | Decimal),
+                        "number": numbers[column],
                         "name": column < self.names,
-                        "label": self.headers[column],
                     }
                     for column, value in enumerate(row)
                 ],
             }
-            for place, row in enumerate(self.rows[:SHOWN_ROWS])
+            for place, row in enumerate(self.rows[: self.most])
         ]
 
     @property
     def numeric(self) -> list[tuple[str, bool]]:
         """(header, whether its column holds numbers)."""
         return [
-            (header, any(isinstance(row[column], int | float | Decimal) for row in self.rows[:50]))
+            (header, any(isinstance(row[column], int | float | Decimal) for row in self.rows[: self.most]))
             for column, header in enumerate(self.headers)
         ]
 
     @property
     def hidden(self) -> int:
         """Rows that only the files have."""
-        return max(0, len(self.rows) - SHOWN_ROWS)
+        return max(0, len(self.rows) - self.most)
 
 
 def spelled(value: Any) -> Any:

@@ -1,0 +1,34 @@
+"""The pages of figures: what the menu, the start page and the pages themselves call them, and who may see them."""
+
+from typing import Final, NamedTuple
+
+
+class Page(NamedTuple):
+    """One page: its title and sign, its name among the addresses, the permissions (app ``ratings``) that it needs."""
+
+    title: str
+    icon: str
+    name: str
+    needs: tuple[str, ...]
+
+
+GRADES: Final = Page("等级分布", "stacked_bar_chart", "grades", ("view_publishedgrade",))
+MAP: Final = Page("等级地图", "map", "map", ("view_publishedgrade", "view_pharmacy"))
+REASONS: Final = Page(
+    "扣分原因", "format_list_numbered", "reasons", ("view_rating", "view_violation", "view_complaint")
+)
+_HANDLED: Final = (
+    "view_objection",
+    "view_creditrepair",
+    "view_adjustment",
+    "view_reviewitem",
+    "view_complaint",
+)
+WORK: Final = Page("异议和期限", "timer", "work", _HANDLED)
+GROWTH: Final = Page("投诉和支付变化", "trending_down", "growth", ("view_complaint", "view_fundpayment"))
+DISCRETION: Final = Page(
+    "自由裁量", "balance", "discretion", ("view_adjustment", "view_reviewitem", "view_rating")
+)
+SUPERVISION: Final = Page("纪检监督", "policy", "supervision", ("view_auditevent", "view_rating", *_HANDLED))
+#: In the order of the menu.
+PAGES: Final = (GRADES, MAP, REASONS, WORK, GROWTH, DISCRETION, SUPERVISION)
