@@ -9,7 +9,7 @@ from ratings.admin import show
 from ratings.admin.desk.work import work
 from ratings.admin.grades import run_scope
 from ratings.admin.imports import kind_title
-from ratings.admin.insight.menu import PAGES
+from ratings.admin.insight.menu import PAGES, may_see
 from ratings.admin.rating_filters import finished_runs, whole_city_first
 from ratings.admin.run_figures import distribution
 from ratings.admin.scope import districts_of, visible
@@ -110,5 +110,5 @@ def _figures(request: HttpRequest) -> list[tuple[str, str]]:
     return [
         (page.title, reverse(f"insight:{page.name}"))
         for page in PAGES
-        if all(request.user.has_perm(f"ratings.{name}") for name in page.needs)
+        if may_see(request, page)
     ]

@@ -1,5 +1,6 @@
 """What a trial shows, as plain tables: the same for the page, the command, spreadsheets and PDF."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -38,20 +39,20 @@ _CHUNK: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A title, headers and rows of texts and numbers."""
+    """A title, headers and rows of texts and numbers; ``key`` names it among a trial's tables."""
 
+    key: str
     title: str
     headers: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
+    #: the last row is the sum of the others
+    total: bool = False
 
 
-def share(part: int, whole: int) -> str:
-    """A share in percent with one decimal: ``12.3%``; "—" of nothing."""
-    if not whole:
-        return "—"
-    tenths = (2000 * part + whole) // (2 * whole)
-    return f"{tenths // 10}.{tenths % 10}%"
+def share(part: int, whole: int) -> Decimal | None:
+    """A share in percent with one decimal, half up; None of nothing."""
+    return Decimal((2000 * part + whole) // (2 * whole)).scaleb(-1) if whole else None
 
 
 def headline(trial: Trial) -> str:
@@ -63,7 +64,7 @@ def headline(trial: Trial) -> str:
         f"{MOVES[move]} {found.count(move):,} 家" for move in _COUNTED if move != Move.SAME and found.count(move)
     ]
     return (
-        f"{len(trial):,} 家药店中 {found.changed:,} 家变动（{share(found.changed, len(trial))}）："
+        f"{len(trial):,} 家药店中 {found.changed:,} 家变动（{share(found.changed, len(trial))}%）："
         f"{'，'.join(parts)}。"
     )
 
@@ -81,18 +82,18 @@ def distribution(trial: Trial) -> Table:
         for found in counted:
             cells += [found.get(name, 0), share(found.get(name, 0), len(trial))]
         change = counted[1].get(name, 0) - counted[0].get(name, 0)
-        rows.append((*cells, f"{change:+d}" if change else "0"))
+        rows.append((*cells, change))
     headers = ["等级"]
     for side in sides:
-        headers += [f"{side.title}（家）", "占比"]
-    return Table("等级分布", (*headers, "试算增减"), rows, f"合计 {len(trial):,} 家。")
+        headers += [f"{side.title}（家）", f"{side.title}占比（%）"]
+    return Table("grades", "等级分布", (*headers, "试算增减"), rows, f"合计 {len(trial):,} 家。")
 
 
 def _by_name(side: Side) -> dict[str, int]:
     return dict(zip([*side.names, NOT_RATED], side.counts().tolist(), strict=True))
 
 
-def matrix(found: Comparison) -> Table:
+def matrix(found: Comparison, key: str = "matrix") -> Table:
     """The migration matrix: from the grade in the first column to those in the headers."""
     names = [*found.before.names, NOT_RATED]
     rows = [
@@ -101,7 +102,8 @@ def matrix(found: Comparison) -> Table:
     total = found.matrix.sum(axis=0).tolist()
     rows.append(("合计", *total, sum(total)))
     headers = (f"{found.before.title} ＼ 试算", *found.after.names, NOT_RATED, "合计")
-    return Table(f"迁移矩阵：{found.before.title} → 试算", headers, rows, "行为原等级，列为试算等级，单位：家。")
+    note = "行为原等级，列为试算等级，单位：家。"
+    return Table(key, f"迁移矩阵：{found.before.title} → 试算", headers, rows, note, total=True)
 
 
 def effects(trial: Trial) -> Table:
@@ -110,7 +112,7 @@ def effects(trial: Trial) -> Table:
     rows = []
     for effect in trial.effects:
         step = effect.step
-        cells: Sequence[Any] = ["—"] * (len(counted) + 1)
+        cells: Sequence[Any] = [None] * (len(counted) + 1)
         if effect.moves is not None:
             cells = [sum(effect.moves[move] for move in counted), *(effect.moves[move] for move in counted)]
         rows.append((step.part, f"{step.kind}：{step.title}", step.clause or "—", *cells))
@@ -122,7 +124,7 @@ def effects(trial: Trial) -> Table:
     if not rows:
         note = "两份规则在计算上没有不同。"
     headers = ("部分", "改动", "条款", "变动（家）", *(MOVES[move] for move in counted))
-    return Table("各处改动单独的影响", headers, rows, note)
+    return Table("effects", "各处改动单独的影响", headers, rows, note)
 
 
 def rules(trial: Trial) -> Table:
@@ -132,11 +134,9 @@ def rules(trial: Trial) -> Table:
     for key in dict.fromkeys([*before, *after]):
         was, now = before.get(key), after.get(key)
         change = (now or 0) - (was or 0)
-        rows.append(
-            (*key, "—" if was is None else was, "—" if now is None else now, f"{change:+d}" if change else "0")
-        )
-    note = "等级上限只计实际使等级降低的；不予评级只计首先适用的理由。"
-    return Table("不予评级和等级上限", ("类别", "名称", "原规则（家）", "试算（家）", "增减"), rows, note)
+        rows.append((*key, was, now, change))
+    note = "等级上限只计实际使等级降低的；不予评级只计首先适用的理由；“—”表示规则中没有这一条。"
+    return Table("rules", "不予评级和等级上限", ("类别", "名称", "原规则（家）", "试算（家）", "增减"), rows, note)
 
 
 def _rule_counts(rated: Rated) -> dict[tuple[str, str], int]:
@@ -153,31 +153,32 @@ def _rule_counts(rated: Rated) -> dict[tuple[str, str], int]:
 def by_district(trial: Trial, names: Mapping[int, str]) -> Table:
     codes, member = np.unique(trial.district, return_inverse=True)
     return _grouped(
-        trial, "按区县", "区县", [names.get(int(code), str(code)) for code in codes], member.astype(np.int64)
+        trial, "districts", "按区县", "区县", [names.get(int(code), str(code)) for code in codes], member.astype(np.int64)
     )
 
 
 def by_form(trial: Trial) -> Table:
-    return _grouped(trial, "按经营形式", "经营形式", ("单体药店", "连锁门店"), trial.chain.astype(np.int64))
+    return _grouped(trial, "forms", "按经营形式", "经营形式", ("单体药店", "连锁门店"), trial.chain.astype(np.int64))
 
 
 def by_size(trial: Trial) -> Table:
     note = "按本周期医保基金支付额由小到大分为四组；支付额相同的在同一组。"
-    return _grouped(trial, "按规模", "规模（基金支付）", SIZES, trial.size, note)
+    return _grouped(trial, "sizes", "按规模", "规模（基金支付）", SIZES, trial.size, note)
 
 
 def _grouped(
-    trial: Trial, title: str, header: str, names: Sequence[str], member: Int64, note: str = ""
+    trial: Trial, key: str, title: str, header: str, names: Sequence[str], member: Int64, note: str = ""
 ) -> Table:
     counts = trial.comparison.by(member, len(names)).tolist()
     rows = []
     for name, cells in zip(names, counts, strict=True):
         if sum(cells):
             rows.append(_counted_row(name, cells))
-    if len(rows) > 1:
+    several = len(rows) > 1
+    if several:
         rows.append(_counted_row("合计", [sum(column) for column in zip(*counts, strict=True)]))
-    headers = (header, "药店（家）", "变动", "变动占比", *(MOVES[move] for move in _COUNTED))
-    return Table(title, headers, rows, note)
+    headers = (header, "药店（家）", "变动", "变动占比（%）", *(MOVES[move] for move in _COUNTED))
+    return Table(key, title, headers, rows, note, total=several)
 
 
 def _counted_row(name: str, cells: Sequence[int]) -> tuple[Any, ...]:
@@ -186,18 +187,25 @@ def _counted_row(name: str, cells: Sequence[int]) -> tuple[Any, ...]:
     return (name, whole, changed, share(changed, whole), *(cells[move] for move in _COUNTED))
 
 
-def changes(found: Sequence[Difference]) -> Table:
-    """The keys in which two documents differ."""
-    rows = [(each.part, each.path, each.before or "（无）", each.after or "（无）") for each in found]
+def changes(found: Sequence[Difference], base: str, number: int = 1) -> Table:
+    """The keys in which the document tried differs from ``base``; ``number`` tells several such tables apart."""
+    rows = [(each.part, each.path, _written(each.before), _written(each.after)) for each in found]
     note = "" if rows else "两份规则逐键相同。"
-    return Table("规则文本的不同", ("部分", "键", "对照规则", "试算规则"), rows, note)
+    return Table(f"changes{number}", f"规则文本与《{base}》的不同", ("部分", "键", "对照规则", "试算规则"), rows, note)
+
+
+def _written(value: str) -> Any:
+    """A value as it stands in a document; numbers as numbers, so that spreadsheets take them as such."""
+    if not value:
+        return "（无）"
+    return Decimal(value) if re.fullmatch(r"-?\d{1,12}(\.\d{1,4})?", value) else value
 
 
 def tables(trial: Trial, districts: Mapping[int, str]) -> list[Table]:
     """Every table of a trial but the list, in their order."""
     found = [distribution(trial), matrix(trial.comparison)]
     if trial.published is not None and not trial.against_published:
-        found.append(matrix(trial.published))
+        found.append(matrix(trial.published, "published"))
     return [
         *found,
         effects(trial),
@@ -262,3 +270,14 @@ def _pharmacy_names(ids: list[int]) -> dict[int, str]:
 
 def district_names() -> dict[int, str]:
     return dict(District.objects.values_list("code", "name"))
+
+
+def warnings(trial: Trial) -> Iterator[str]:
+    """What whoever reads a trial must know first."""
+    if not trial.faithful:
+        yield (
+            f"用当时的规则和事实重算，与批次 #{trial.run.pk} 所存的等级不一致：所存结果或事实可能被改动过，"
+            f"请运行 manage.py replay {trial.run.pk} 查明。"
+        )
+    for title in trial.absent:
+        yield f"试算规则读取的导入数值“{title}”在{trial.label}没有任何记录，各药店都按缺失处理。"

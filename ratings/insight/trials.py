@@ -63,6 +63,8 @@ class Trial:
     effects: tuple[Effect, ...]
     #: changed parts that were not tried, because there are too many
     left_out: int
+    #: titles of imported values that the draft reads and no pharmacy has
+    absent: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.code)
@@ -175,6 +177,9 @@ def _try(draft: Scheme, run: RatingRun, against: Scheme | str) -> Trial:
         faithful=_faithful(run, computed, signals.pharmacy_id),
         effects=tuple(_effect(step, before, signals) for step in changed[:MOST_STEPS]),
         left_out=max(0, len(changed) - MOST_STEPS),
+        absent=tuple(
+            term.title for term in draft.document.measures if not signals.measures[term.key].present.any()
+        ),
     )
 
 

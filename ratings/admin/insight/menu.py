@@ -2,14 +2,26 @@
 
 from typing import Final, NamedTuple
 
+from django.http import HttpRequest
+
 
 class Page(NamedTuple):
-    """One page: its title and sign, its name among the addresses, the permissions (app ``ratings``) that it needs."""
+    """One page: its title and sign, its name among the addresses, the permissions (app ``ratings``) that it needs;
+    ``whole_city``: and that nothing is hidden from the user for its place."""
 
     title: str
     icon: str
     name: str
     needs: tuple[str, ...]
+    whole_city: bool = False
+
+
+def may_see(request: HttpRequest, page: Page) -> bool:
+    """Whether the user may open the page."""
+    from ratings.admin.scope import sees_whole_city  # the menu is read before models can be loaded
+
+    allowed = all(request.user.has_perm(f"ratings.{name}") for name in page.needs)
+    return allowed and (not page.whole_city or sees_whole_city(request))
 
 
 GRADES: Final = Page("等级分布", "stacked_bar_chart", "grades", ("view_publishedgrade",))
@@ -30,5 +42,6 @@ DISCRETION: Final = Page(
     "自由裁量", "balance", "discretion", ("view_adjustment", "view_reviewitem", "view_rating")
 )
 SUPERVISION: Final = Page("纪检监督", "policy", "supervision", ("view_auditevent", "view_rating", *_HANDLED))
+LAB: Final = Page("政策实验室", "science", "lab", ("view_schemeversion", "view_rating"), whole_city=True)
 #: In the order of the menu.
-PAGES: Final = (GRADES, MAP, REASONS, WORK, GROWTH, DISCRETION, SUPERVISION)
+PAGES: Final = (GRADES, MAP, REASONS, WORK, GROWTH, DISCRETION, SUPERVISION, LAB)

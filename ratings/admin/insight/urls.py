@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ratings.admin.insight import discretion, grades, growth, handling, reasons
+from ratings.admin.insight import discretion, grades, growth, handling, lab, reasons
 
 app_name = "insight"
 urlpatterns = [
@@ -13,5 +13,7 @@ urlpatterns = [
     path("work/", handling.work_view, name="work"),
     path("growth/", growth.growth_view, name="growth"),
     path("discretion/", discretion.discretion_view, name="discretion"),
+    path("lab/", lab.lab_view, name="lab"),
+    path("lab/check/", lab.check_view, name="lab_check"),
     path("supervision/", handling.supervision_view, name="supervision"),
 ]
