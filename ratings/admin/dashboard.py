@@ -107,8 +107,4 @@ def _tasks(request: HttpRequest) -> list[tuple[str, str]]:
 
 def _figures(request: HttpRequest) -> list[tuple[str, str]]:
     """The pages of figures that the user may see, as the menu has them."""
-    return [
-        (page.title, reverse(f"insight:{page.name}"))
-        for page in PAGES
-        if may_see(request, page)
-    ]
+    return [(page.title, reverse(f"insight:{page.name}")) for page in PAGES if may_see(request, page)]

@@ -61,7 +61,9 @@ def headline(trial: Trial) -> str:
     if not found.changed:
         return f"{len(trial):,} 家药店的等级都不变。"
     parts = [
-        f"{MOVES[move]} {found.count(move):,} 家" for move in _COUNTED if move != Move.SAME and found.count(move)
+        f"{MOVES[move]} {found.count(move):,} 家"
+        for move in _COUNTED
+        if move != Move.SAME and found.count(move)
     ]
     return (
         f"{len(trial):,} 家药店中 {found.changed:,} 家变动（{share(found.changed, len(trial))}%）："
@@ -96,9 +98,7 @@ def _by_name(side: Side) -> dict[str, int]:
 def matrix(found: Comparison, key: str = "matrix") -> Table:
     """The migration matrix: from the grade in the first column to those in the headers."""
     names = [*found.before.names, NOT_RATED]
-    rows = [
-        (name, *cells, sum(cells)) for name, cells in zip(names, found.matrix.tolist(), strict=True)
-    ]
+    rows = [(name, *cells, sum(cells)) for name, cells in zip(names, found.matrix.tolist(), strict=True)]
     total = found.matrix.sum(axis=0).tolist()
     rows.append(("合计", *total, sum(total)))
     headers = (f"{found.before.title} ＼ 试算", *found.after.names, NOT_RATED, "合计")
@@ -136,7 +136,9 @@ def rules(trial: Trial) -> Table:
         change = (now or 0) - (was or 0)
         rows.append((*key, was, now, change))
     note = "等级上限只计实际使等级降低的；不予评级只计首先适用的理由；“—”表示规则中没有这一条。"
-    return Table("rules", "不予评级和等级上限", ("类别", "名称", "原规则（家）", "试算（家）", "增减"), rows, note)
+    return Table(
+        "rules", "不予评级和等级上限", ("类别", "名称", "原规则（家）", "试算（家）", "增减"), rows, note
+    )
 
 
 def _rule_counts(rated: Rated) -> dict[tuple[str, str], int]:
@@ -153,12 +155,19 @@ def _rule_counts(rated: Rated) -> dict[tuple[str, str], int]:
 def by_district(trial: Trial, names: Mapping[int, str]) -> Table:
     codes, member = np.unique(trial.district, return_inverse=True)
     return _grouped(
-        trial, "districts", "按区县", "区县", [names.get(int(code), str(code)) for code in codes], member.astype(np.int64)
+        trial,
+        "districts",
+        "按区县",
+        "区县",
+        [names.get(int(code), str(code)) for code in codes],
+        member.astype(np.int64),
     )
 
 
 def by_form(trial: Trial) -> Table:
-    return _grouped(trial, "forms", "按经营形式", "经营形式", ("单体药店", "连锁门店"), trial.chain.astype(np.int64))
+    return _grouped(
+        trial, "forms", "按经营形式", "经营形式", ("单体药店", "连锁门店"), trial.chain.astype(np.int64)
+    )
 
 
 def by_size(trial: Trial) -> Table:
@@ -191,7 +200,9 @@ def changes(found: Sequence[Difference], base: str, number: int = 1) -> Table:
     """The keys in which the document tried differs from ``base``; ``number`` tells several such tables apart."""
     rows = [(each.part, each.path, _written(each.before), _written(each.after)) for each in found]
     note = "" if rows else "两份规则逐键相同。"
-    return Table(f"changes{number}", f"规则文本与《{base}》的不同", ("部分", "键", "对照规则", "试算规则"), rows, note)
+    return Table(
+        f"changes{number}", f"规则文本与《{base}》的不同", ("部分", "键", "对照规则", "试算规则"), rows, note
+    )
 
 
 def _written(value: str) -> Any:

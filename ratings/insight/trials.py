@@ -115,14 +115,14 @@ def work_of(scheme: Scheme) -> int:
             rows += len(part.rows) + sum(len(getattr(row, "amounts", ())) for row in part.rows)
         rows += len(getattr(part, "brackets", ()))
     comparisons = sum(1 for _ in conditions_of(scheme))
-    return 4 * len(document.indicators) + 2 * (len(document.measures) + len(document.components)) + (
-        rows + comparisons
+    return (
+        4 * len(document.indicators)
+        + 2 * (len(document.measures) + len(document.components))
+        + (rows + comparisons)
     )
 
 
-def try_out(
-    draft: Scheme, runs: Sequence[RatingRun], against: Scheme | str = COMPUTED
-) -> Iterator[Trial]:
+def try_out(draft: Scheme, runs: Sequence[RatingRun], against: Scheme | str = COMPUTED) -> Iterator[Trial]:
     """The draft on the facts of each run, one run at a time, so that only one is in memory.
 
     ``against`` is COMPUTED (the run's own scheme, reckoned again from the same facts), PUBLISHED (the
@@ -200,7 +200,9 @@ def _effect(step: Step, before: Rated, signals: Signals) -> Effect:
 
 def _published(run: RatingRun, computed: Rated, ids: Int64) -> Side | None:
     """The grades as published at the end of the period; later changes of single ones are not among them."""
-    publication = Publication.objects.filter(period=run.life, event=Event.PERIODIC).only("first_seq", "last_seq")
+    publication = Publication.objects.filter(period=run.life, event=Event.PERIODIC).only(
+        "first_seq", "last_seq"
+    )
     found = publication.first()
     if found is None:
         return None

@@ -58,7 +58,7 @@ def _scaled(value: object, unit: int, name: str) -> int:
     number = _number(value)
     scaled = number * unit
     places = len(str(unit)) - 1
-    if number and number.adjusted() < -places or scaled != scaled.to_integral_value():
+    if (number and number.adjusted() < -places) or scaled != scaled.to_integral_value():
         raise PydanticCustomError(
             "too_fine",
             "{value} 的小数位过多，{name}最多 {places} 位小数。",

@@ -30,22 +30,22 @@ def check_limits(text: str, file: str) -> None:
     """Raises SchemeError, naming the line, where ``text`` is nested too deep or has endless keys or numbers."""
     depth = parts = 0
     for match in TOKEN.finditer(text):
-        token = match[0]
-        if token in "[{":
+        piece = match[0]
+        if piece in "[{":
             depth += 1
             if depth > _MOST_DEPTH:
                 raise _refused(text, match, file, f"括号嵌套超过 {_MOST_DEPTH} 层。", "减少嵌套的层数。")
-        elif token in "]}":
+        elif piece in "]}":
             depth = max(0, depth - 1)
-        if token in "[]{},=\n" or token[0] == "#":
+        if piece in "[]{},=\n" or piece[0] == "#":
             parts = 0
             continue
-        if token[0] in "\"'":
+        if piece[0] in "\"'":
             parts += 1
         else:
-            parts += token.count(".") + 1
-            if len(token) > _MOST_LENGTH:
-                what = f"“{token[:20]}……”共 {len(token)} 个字符，过长。"
+            parts += piece.count(".") + 1
+            if len(piece) > _MOST_LENGTH:
+                what = f"“{piece[:20]}……”共 {len(piece)} 个字符，过长。"
                 raise _refused(text, match, file, what, f"键和数不超过 {_MOST_LENGTH} 个字符；文字加引号。")
         if parts > _MOST_PARTS:
             raise _refused(

@@ -1,7 +1,7 @@
 """On which line of a document a problem lies, for whoever mends it."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ratings.rules.limits import TOKEN
@@ -40,52 +40,61 @@ def _line(known: dict[Path, int], path: Path) -> int:
 
 def _lines_of_parts(text: str) -> dict[Path, int]:
     """Every key and list item of a document that TOML can read, with the line on which it begins."""
-    found: dict[Path, int] = {}
-    lists: dict[Path, int] = {}
-    above: Path = ()
-    for line, kind, keys in _statements(text, found, lambda: above):
-        if kind == "key":
-            found.setdefault(keys, line)
-            continue
-        above = ()
+    document = _Document()
+    line = 1
+    for match in TOKEN.finditer(text):
+        piece = match[0]
+        if not piece.startswith("#"):
+            document.take(piece, line)
+        line += piece.count("\n")
+    document.take("\n", line)
+    return document.found
+
+
+class _Document:
+    """A document being read: where its headers, keys and list items begin."""
+
+    def __init__(self) -> None:
+        self.found: dict[Path, int] = {}
+        #: the number of the last item of each list of sections
+        self._lists: dict[Path, int] = {}
+        #: under which keys stand at this moment
+        self._above: Path = ()
+        #: of the statement so far
+        self._words: list[str] = []
+        self._value: _Value | None = None
+
+    def take(self, piece: str, line: int) -> None:
+        """Go on by one piece of the text."""
+        if self._value is not None:
+            if piece != "\n":
+                self._value.take(piece, line, self.found)
+            elif not self._value.open:
+                self._value, self._words = None, []
+        elif piece == "\n":
+            if self._words[:1] == ["["]:
+                self._header(line)
+            self._words = []
+        elif piece == "=" and self._words and self._words[0] != "[":
+            path = (*self._above, *_keys(self._words))
+            self.found.setdefault(path, line)
+            self._value = _Value(path)
+        else:
+            self._words.append(piece)
+
+    def _header(self, line: int) -> None:
+        """``[a.b]``, or with two brackets one more item of a list."""
+        keys = _keys(self._words)
+        above: Path = ()
         for place, key in enumerate(keys, 1):
             above = (*above, key)
-            found.setdefault(above, line)
-            if kind == "list" and place == len(keys):
-                lists[above] = lists.get(above, -1) + 1
-            if above in lists:
-                above = (*above, lists[above])
-                found.setdefault(above, line)
-    return found
-
-
-def _statements(text: str, found: dict[Path, int], above: Callable[[], Path]) -> Iterator[tuple[int, str, Path]]:
-    """(line, "table" | "list" | "key", path) of each statement; what lies inside a value goes into ``found``."""
-    line = 1
-    words: list[str] = []
-    value: _Value | None = None
-    for match in TOKEN.finditer(text):
-        token, here = match[0], line
-        line += token.count("\n")
-        if token.startswith("#"):
-            continue
-        if value is not None:
-            if token == "\n" and not value.open:
-                value, words = None, []
-            elif token != "\n":
-                value.take(token, here, found)
-        elif token == "\n":
-            if words and words[0] == "[":
-                yield here, "list" if words[:2] == ["[", "["] else "table", _keys(words)
-            words = []
-        elif token == "=" and words and words[0] != "[":
-            path = (*above(), *_keys(words))
-            yield here, "key", path
-            value = _Value(path)
-        else:
-            words.append(token)
-    if words and words[0] == "[":
-        yield line, "list" if words[:2] == ["[", "["] else "table", _keys(words)
+            self.found.setdefault(above, line)
+            if self._words[:2] == ["[", "["] and place == len(keys):
+                self._lists[above] = self._lists.get(above, -1) + 1
+            if above in self._lists:
+                above = (*above, self._lists[above])
+                self.found.setdefault(above, line)
+        self._above = above
 
 
 def _keys(words: Sequence[str]) -> Path:
@@ -109,22 +118,22 @@ class _Value:
         self.words: list[str] = []
         self.expects_key = False
 
-    def take(self, token: str, line: int, found: dict[Path, int]) -> None:
-        """Go on by one token."""
-        if self.expects_key and token not in "=,}":
-            self.words.append(token)
-        elif token == "=" and self.expects_key:
+    def take(self, piece: str, line: int, found: dict[Path, int]) -> None:
+        """Go on by one piece."""
+        if self.expects_key and piece not in "=,}":
+            self.words.append(piece)
+        elif piece == "=" and self.expects_key:
             self.path = (*self.open[-1][0], *_keys(self.words))
             found.setdefault(self.path, line)
             self.words, self.expects_key = [], False
-        elif token in "]}":
+        elif piece in "]}":
             if self.open:
                 self.open.pop()
             self.expects_key = False
-        elif token == ",":
+        elif piece == ",":
             self._next()
         else:
-            self._begin(token, line, found)
+            self._begin(piece, line, found)
 
     def _next(self) -> None:
         if not self.open:
@@ -134,13 +143,13 @@ class _Value:
         if number is not None:
             self.open[-1] = (path, number + 1)
 
-    def _begin(self, token: str, line: int, found: dict[Path, int]) -> None:
+    def _begin(self, piece: str, line: int, found: dict[Path, int]) -> None:
         if self.open and self.open[-1][1] is not None:
             path, number = self.open[-1]
             self.path = (*path, number) if number is not None else path
             found.setdefault(self.path, line)
-        if token == "[":
+        if piece == "[":
             self.open.append((self.path, 0))
-        elif token == "{":
+        elif piece == "{":
             self.open.append((self.path, None))
             self.words, self.expects_key = [], True

@@ -20,10 +20,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from ratings.admin.exports import harmless
+from ratings.admin.insight.lab_pdf import report
 from ratings.admin.insight.lab_sheets import LISTED, Result, plain_sheet, result_of
 from ratings.admin.insight.menu import LAB, may_see
 from ratings.admin.insight.pages import needs
-from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, file_of, workbook_of
+from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, file_of, spelled, workbook_of
 from ratings.admin.on_record import note_refusal
 from ratings.admin.pages import admin_page
 from ratings.insight import lab_report
@@ -52,6 +54,7 @@ MAX_PHARMACIES: Final = 120_000
 _MOST_TEXT: Final = 300
 _WHOLE: Final = "all.xlsx"
 _LIST: Final = "list.csv"
+_PDF: Final = "report.pdf"
 
 
 @dataclass
@@ -120,7 +123,10 @@ class LabForm(forms.Form):
         self._field("against").choices = [
             (COMPUTED, "原评价（当时的规则计算的等级）"),
             (PUBLISHED, "公布的等级（含依规调整）"),
-            ("另一份规则（存入的版本或草案）", [(pk, _scheme_label(one)) for pk, one in self.schemes.items()]),
+            (
+                "另一份规则（存入的版本或草案）",
+                [(pk, _scheme_label(one)) for pk, one in self.schemes.items()],
+            ),
         ]
 
     def _field(self, name: str) -> Any:
@@ -164,7 +170,9 @@ def lab_view(request: HttpRequest) -> HttpResponse:
         return _page(request, schemes, LabForm(request, schemes), loaded.document if loaded else "", loaded)
     text = request.POST.get("document", "").replace("\r\n", "\n")
     form, checked = LabForm(request, schemes), Checked.of(text)
-    refusal, results, shared = "", [], []
+    refusal = ""
+    results: list[Result] = []
+    shared: list[Sheet] = []
     try:
         if "store" in request.POST:
             if not _may_store(request):
@@ -175,7 +183,8 @@ def lab_view(request: HttpRequest) -> HttpResponse:
                 return HttpResponseRedirect(f"{reverse('insight:lab')}?scheme={stored.pk}")
         elif "check" not in request.POST and checked.scheme is not None and form.is_valid():
             wanted = request.POST.get("file", "")
-            results, shared = _tried(checked.scheme, text, form, whole=bool(wanted))
+            whole = bool(wanted) and wanted != _PDF
+            results, shared = _tried(checked.scheme, text, form, whole)
             if wanted:
                 return _file(request, wanted, checked.scheme, form, results, shared)
     except (Refused, SignalsError) as refused:
@@ -228,7 +237,8 @@ def _tried(scheme: Scheme, text: str, form: LabForm, whole: bool) -> tuple[list[
     runs, base = form.cleaned_data["runs"], form.base
     against = parsed(base) if base is not None else form.cleaned_data["against"]
     names = lab_report.district_names()
-    results, held = [], {}
+    results: list[Result] = []
+    held: dict[str, SchemeVersion] = {}
     for trial in try_out(scheme, runs, against):
         results.append(result_of(trial, names, whole))
         own = base or trial.run.scheme
@@ -248,7 +258,7 @@ def _file(
     results: Sequence[Result],
     shared: Sequence[Sheet],
 ) -> HttpResponse:
-    """All tables as a workbook, the whole list as CSV, or one table; on record."""
+    """All tables as a workbook or as a PDF, the whole list as CSV, or one table; on record."""
     facts = _facts(request, scheme, form)
     sheets = [*shared, *(sheet for result in results for sheet in (*result.sheets, result.listed))]
     key, _, format_ = wanted.rpartition(".")
@@ -256,6 +266,10 @@ def _file(
         told = [(result.title, result.headline) for result in results]
         data: bytes | str = workbook_of(sheets, [*facts, *told])
         kind, rows = XLSX_TYPE, sum(len(sheet.rows) for sheet in sheets)
+    elif wanted == _PDF:
+        words = [(label, str(spelled(harmless(value)))) for label, value in facts]
+        data, kind = report(f"{LAB.title}试算报告", words, shared, results), "application/pdf"
+        rows = sum(len(sheet.rows) for sheet in sheets)
     else:
         sheet = _all_lists(results) if wanted == _LIST else next((s for s in sheets if s.key == key), None)
         if sheet is None or format_ not in FORMATS:
