@@ -5,6 +5,7 @@ they were when the period was published. What was changed later (objections, rep
 changes) is not in them; :mod:`ratings.insight.places` has the grades of today.
 """
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -36,6 +37,11 @@ class Issue:
     def grades(self) -> list[tuple[str, str]]:
         """(name, label) of the scheme's grades, best first."""
         return [(step.name, step.label) for step in scale(self.scheme)]
+
+    @property
+    def digest(self) -> str:
+        """Of all that was published, as it never changes."""
+        return hashlib.sha256("".join(part[3] for part in self.parts).encode()).hexdigest()
 
     @property
     def spans(self) -> dict[str, list[int]]:
@@ -133,7 +139,7 @@ def migration(before: Issue, after: Issue, districts: Districts = None) -> dict[
     :data:`ABSENT` stands for a pharmacy that was not published in that period (new, or gone). A
     pharmacy that took over another is held against that one's grade. Districts are those of the later period.
     """
-    key = f"insight:moves:{[part[3] for part in (*before.parts, *after.parts)]}"
+    key = f"insight:moves:{before.digest}:{after.digest}"
     known: list[tuple[int, int, int, int]] | None = cache.get(key)
     if known is None:
         params = _pair(before, after, None)
@@ -171,12 +177,13 @@ def movers(
     offset: int = 0,
     limit: int = 100_000,
 ) -> list[Mover]:
-    """The pharmacies behind :func:`migration`: from ``left`` to ``right``, or all that went "up" or "down".
+    """The pharmacies behind :func:`migration`: from ``left`` to ``right``, or all that "moved", "up" or "down".
 
-    Up is a better position, no grade being worse than any; in order of code.
+    Up is a better position, no grade being worse than any; who is in one of the periods only has
+    not moved. In order of code.
     """
     rank = f"CASE WHEN {{0}} = {NO_GRADE} THEN 99 ELSE {{0}} END"
-    compared = {"up": "<", "down": ">"}.get(direction)
+    compared = {"up": "<", "down": ">", "moved": "<>"}.get(direction)
     both = f"before > {ABSENT} AND after > {ABSENT}"
     moved = f"AND {both} AND {rank.format('after')} {compared} {rank.format('before')}" if compared else ""
     found = rows(

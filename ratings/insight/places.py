@@ -88,8 +88,8 @@ def places(on: date, districts: Districts = None) -> Places:
 
 def _in_force(on: date) -> dict[str, Any]:
     """Columns of the whole ledger's state on a day; kept until something more is published."""
-    last = rows("SELECT coalesce(max(number), 0) FROM ratings_publication", {})[0][0]
-    key = f"insight:in-force:{on}:{last}"
+    last = rows("SELECT statement_sha256 FROM ratings_publication ORDER BY number DESC LIMIT 1", {})
+    key = f"insight:in-force:{on}:{last[0][0] if last else ''}"
     known: dict[str, Any] | None = cache.get(key)
     if known is not None:
         return known

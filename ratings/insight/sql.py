@@ -28,7 +28,3 @@ def codes(districts: Districts) -> list[int] | None:
     """The value of the parameter ``districts``."""
     return None if districts is None else sorted(districts)
 
-
-def key_of(districts: Districts) -> str:
-    """A scope as part of a cache's key; whole cities and single districts are short."""
-    return "*" if districts is None else "-".join(map(str, sorted(districts)))

@@ -220,7 +220,9 @@ class MoversForm(PeriodForm):
                 *sorted(found.items(), key=lambda pair: (pair[0] < 0, abs(pair[0]))),
             ]
         direction: Any = self.fields["direction"]
-        direction.choices = [("", "全部"), ("up", "上升"), ("down", "下降")]
+        direction.choices = [("", "全部"), ("moved", "有变动"), ("up", "上升"), ("down", "下降")]
+        if not self.data.keys() & {"left", "right", "direction"}:
+            self.data = {**self.data, "direction": "moved"}
 
     def position(self, name: str) -> int | None:
         value = self.cleaned_data[name]
