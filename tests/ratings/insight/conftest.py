@@ -42,7 +42,10 @@ def city(db: None) -> City:
     factories.district(THERE, "柯桥区")
     shops = [
         factories.pharmacy(
-            district_id=HERE + number % 2, latitude=30.0 + number / 100, longitude=120.5, source_datum="WGS-84"
+            district_id=HERE + number % 2,
+            latitude=30.0 + number / 100,
+            longitude=120.5,
+            source_datum="WGS-84",
         )
         for number in range(8)
     ]

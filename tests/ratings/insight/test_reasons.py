@@ -22,7 +22,9 @@ HERE, THERE = 330602, 330603
 def run(db: None) -> RatingRun:
     """Six rated shops with violations of several kinds, complaints and growth; a seventh is not rated."""
     shops = small_city()
-    for number, kind in enumerate(("TRACE_CODE_UNUSED", "TRACE_CODE_UNUSED", "OBSTRUCTION", "COST_NOT_PUBLIC")):
+    for number, kind in enumerate(
+        ("TRACE_CODE_UNUSED", "TRACE_CODE_UNUSED", "OBSTRUCTION", "COST_NOT_PUBLIC")
+    ):
         factories.violation(shops[number], kind=kind, gravity="MINOR", decided_on=date(2025, 9, 1))
         factories.complaint(shops[number], topic=("FRAUD", "SERVICE")[number % 2])
     factories.violation(shops[0], kind="TRACE_CODE_UNUSED", decided_on=date(2025, 10, 1))
@@ -39,9 +41,7 @@ def explained(run: RatingRun, districts: frozenset[int] | None) -> list[tuple[Ra
 
 
 @pytest.mark.parametrize("districts", [None, frozenset({HERE}), frozenset({THERE})])
-def test_indicators_cost_what_the_explanations_say(
-    run: RatingRun, districts: frozenset[int] | None
-) -> None:
+def test_indicators_cost_what_the_explanations_say(run: RatingRun, districts: frozenset[int] | None) -> None:
     points: Counter[str] = Counter()
     shops: Counter[str] = Counter()
     for _, explanation in explained(run, districts):
