@@ -14,7 +14,7 @@ from ratings.insight.scheme_changes import Step, steps
 from ratings.models import Event, Publication, RatingPeriod, RatingRun
 from ratings.rules import NO_GRADE, Scheme, Signals, SignalsError, rate
 from ratings.rules.columns import Bool, Int32, Int64
-from ratings.rules.indicators import ComplaintsIndicator, ViolationsIndicator
+from ratings.rules.indicators import ComplaintsIndicator, GrowthIndicator, ViolationsIndicator
 from ratings.rules.periods import Period
 from ratings.rules.scheme import conditions_of
 from ratings.services.errors import Refused
@@ -26,8 +26,8 @@ COMPUTED: Final = "computed"
 PUBLISHED: Final = "published"
 #: Changed parts of which each is tried by itself; with more, two schemes have too little in common.
 MOST_STEPS: Final = 20
-#: Of indicators, rows and comparisons, weighted by what they take; shipped schemes have 30 to 60.
-MOST_WORK: Final = 600
+#: Of indicators, rows and comparisons, as :func:`work_of` weighs them; shipped schemes have some 30.
+MOST_WORK: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +107,16 @@ def usual_runs(offered: Sequence[RatingRun], many: int = 2) -> list[RatingRun]:
 
 
 def work_of(scheme: Scheme) -> int:
-    """How much there is to reckon for each pharmacy, to refuse what would take for ever."""
+    """How many columns a scheme reckons for each pharmacy, about; what would take for ever is refused by it."""
     document = scheme.document
-    rows = 0
+    columns = len(document.components) + 2 * len(document.measures)
     for part in document.indicators:
+        columns += 9 if isinstance(part, GrowthIndicator) else 3
         if isinstance(part, ViolationsIndicator | ComplaintsIndicator):
-            rows += len(part.rows) + sum(len(getattr(row, "amounts", ())) for row in part.rows)
-        rows += len(getattr(part, "brackets", ()))
-    comparisons = sum(1 for _ in conditions_of(scheme))
-    return (
-        4 * len(document.indicators)
-        + 2 * (len(document.measures) + len(document.components))
-        + (rows + comparisons)
-    )
+            columns += len(part.rows) + sum(len(getattr(row, "amounts", ())) for row in part.rows)
+        else:
+            columns += len(part.brackets)
+    return columns + sum(1 for _ in conditions_of(scheme))
 
 
 def try_out(draft: Scheme, runs: Sequence[RatingRun], against: Scheme | str = COMPUTED) -> Iterator[Trial]:

@@ -1,6 +1,7 @@
 """政策实验室: a draft is written with the checker's messages beside it, and tried on past periods before it holds.
 
-Nothing is stored but a draft that somebody asks to store; files that are taken away are put on record.
+Nothing is stored but a draft that somebody asks to store; files that are taken away, and what an inspector
+looks at, are put on record.
 Who may see: staff of the whole city with the permissions to see schemes and ratings, because a scheme is
 the city's, its cut points and medians come from all districts, and so do those who move. Storing a draft
 takes the permission to add one.
@@ -24,7 +25,7 @@ from ratings.admin.exports import harmless
 from ratings.admin.insight.lab_pdf import report
 from ratings.admin.insight.lab_sheets import LISTED, Result, plain_sheet, result_of
 from ratings.admin.insight.menu import LAB, may_see
-from ratings.admin.insight.pages import needs
+from ratings.admin.insight.pages import is_inspector, needs, noted
 from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, file_of, spelled, workbook_of
 from ratings.admin.on_record import note_refusal
 from ratings.admin.pages import admin_page
@@ -37,6 +38,7 @@ from ratings.insight.trials import (
     offered_runs,
     try_out,
     usual_runs,
+    work_of,
 )
 from ratings.models import RatingRun, SchemeVersion
 from ratings.rules import Problem, Scheme, SchemeError, SignalsError, parse_scheme
@@ -50,6 +52,8 @@ MAX_DOCUMENT: Final = 200_000
 #: Periods that are tried at once, and pharmacies in them together: about ten seconds of reckoning.
 MAX_RUNS: Final = 6
 MAX_PHARMACIES: Final = 120_000
+#: Columns that a scheme may reckon for so many (``trials.work_of``); shipped ones have some 30.
+MAX_COLUMNS: Final = 100
 #: Longer texts of messages are cut.
 _MOST_TEXT: Final = 300
 _WHOLE: Final = "all.xlsx"
@@ -185,6 +189,9 @@ def lab_view(request: HttpRequest) -> HttpResponse:
             wanted = request.POST.get("file", "")
             whole = bool(wanted) and wanted != _PDF
             results, shared = _tried(checked.scheme, text, form, whole)
+            if is_inspector(request):
+                looked = {"sha256": checked.scheme.hash, "runs": str([result.run for result in results])}
+                noted(request, LAB.title, looked)
             if wanted:
                 return _file(request, wanted, checked.scheme, form, results, shared)
     except (Refused, SignalsError) as refused:
@@ -235,6 +242,11 @@ def _loaded(schemes: Sequence[SchemeVersion], wanted: str) -> SchemeVersion | No
 def _tried(scheme: Scheme, text: str, form: LabForm, whole: bool) -> tuple[list[Result], list[Sheet]]:
     """One result a period, and the keys in which the text differs from what it is held against."""
     runs, base = form.cleaned_data["runs"], form.base
+    if sum(run.pharmacies for run in runs) * work_of(scheme) > MAX_PHARMACIES * MAX_COLUMNS:
+        raise Refused(
+            "这份规则的指标、分值行和条件很多，所选周期的药店也很多，网页一次算不完："
+            "请减少周期，或请系统管理员运行 manage.py simulate。"
+        )
     against = parsed(base) if base is not None else form.cleaned_data["against"]
     names = lab_report.district_names()
     results: list[Result] = []

@@ -8,15 +8,18 @@ from typing import Any
 
 import openpyxl
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ratings.admin.insight import lab
+from ratings.insight.trials import work_of
 from ratings.models import AuditEvent, RatingRun, SchemeVersion, StaffScope
+from ratings.rules import parse_scheme
 from ratings.services.audit import SYSTEM
+from ratings.services.roles import INSPECTOR
 from ratings.services.schemes import store_scheme
 from tests import factories
 from tests.pdf_text import fonts, text
@@ -340,3 +343,36 @@ def test_a_file_of_a_text_with_errors_is_the_page(rated: RatingRun, city_clerk: 
     page = city_clerk.post(url(), asked(rated, "x", file="all.xlsx"))
     assert page.context["text"] == "x"
     assert not AuditEvent.objects.filter(action="导出").exists()
+
+
+def test_a_large_scheme_for_many_pharmacies_is_refused_with_the_way_out(
+    rated: RatingRun, city_clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab, "MAX_PHARMACIES", 7)
+    monkeypatch.setattr(lab, "MAX_COLUMNS", work_of(parse_scheme(HARSHER)))
+    assert city_clerk.post(url(), asked(rated, run="1")).context["results"]
+    monkeypatch.setattr(lab, "MAX_COLUMNS", work_of(parse_scheme(HARSHER)) - 1)
+    page = city_clerk.post(url(), asked(rated, run="1"))
+    assert "网页一次算不完" in page.content.decode()
+    assert page.context["text"] == HARSHER
+
+
+def test_what_an_inspector_looks_at_is_on_record(rated: RatingRun) -> None:
+    user = User.objects.create_user("inspector", is_staff=True)
+    user.groups.add(Group.objects.get(name=INSPECTOR))
+    StaffScope.objects.create(user=user, whole_city=True)
+    client = client_of(user)
+    client.get(url())
+    client.post(url(), asked(rated, check="1"))
+    looks = AuditEvent.objects.filter(actor="inspector", action="查阅统计监督数据")
+    assert not looks.exists()
+    client.post(url(), asked(rated, run="1"))
+    assert looks.get().subject == "政策实验室"
+
+
+def test_a_schemes_page_leads_to_the_lab(rated: RatingRun, city_clerk: Client) -> None:
+    address = reverse("admin:ratings_schemeversion_change", args=(rated.scheme_id,))
+    there = f'href="{url()}?scheme={rated.scheme_id}"'
+    assert there in city_clerk.get(address).content.decode()
+    of_a_district = person("view_schemeversion", "view_rating", whole_city=False)
+    assert there not in of_a_district.get(address).content.decode()
