@@ -128,9 +128,9 @@ def _short(value: Any) -> Any:
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
 
 
-def legend(series: Sequence[Series]) -> SafeString:
-    """What each fill means, as pieces of the chart themselves."""
-    made = Drawing.of("图例" + "".join(one.name for one in series))
+def legend(series: Sequence[Series], of: str = "") -> SafeString:
+    """What each fill means, as pieces of the chart ``of`` this title (which makes its patterns its own)."""
+    made = Drawing.of(f"图例：{of}{[one.name for one in series]}")
     return SafeString("".join(f'<span class="cs-key-item">{_swatch(made, one)}</span>' for one in series))
 
 

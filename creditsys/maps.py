@@ -17,7 +17,9 @@ from creditsys.charts import FILLS, Drawing, Series, tag, text, width_of
 
 #: More points than that are gathered in a grid.
 MOST_POINTS: Final = 2_500
-_WIDTH, _MARGIN, _CELL = 760, 24, 26
+_WIDTH, _MARGIN, _CELL = 760, 24, 38
+#: More names than that are written small.
+_FEW_LABELS: Final = 40
 _KM_A_DEGREE: Final = 111.195
 _Numbers = NDArray[np.float64]
 
@@ -73,6 +75,7 @@ class _Frame:
 
 def shape(fill: str, x: float, y: float, radius: float) -> str:
     """The outline of a grade's badge around a point, as path data; others are a small cross."""
+    radius = round(radius, 1)  # else the halves of a circle do not meet in it
     r, lower = f"{radius:.1f}", f"{radius * 0.6:.1f}"
     if fill == "0":
         return (
@@ -113,7 +116,7 @@ def _gathered(series: Sequence[Series], x: _Numbers, y: _Numbers, kind: NDArray[
     cells, kinds = both // sorts, both % sorts
     side = math.ceil(math.sqrt(sorts))
     slot = _CELL / side
-    radius = np.maximum(1.4, slot / 2 * np.sqrt(counts / counts.max()))
+    radius = np.maximum(2.0, slot / 2 * np.sqrt(counts / counts.max()))
     left = (cells % columns) * _CELL + (kinds % side + 0.5) * slot
     top = (cells // columns) * _CELL + (kinds // side + 0.5) * slot
     parts = []
@@ -148,7 +151,8 @@ def _labels(frame: _Frame, labels: Sequence[tuple[str, float, float]]) -> list[s
         ):
             continue
         taken.append(box)
-        parts.append(text(round(x, 1), round(float(y) - 6, 1), name, class_="cs-place"))
+        few = len(labels) <= _FEW_LABELS
+        parts.append(text(x, float(y) - 6, name, class_="cs-place" if few else "cs-place cs-small-place"))
     return parts
 
 

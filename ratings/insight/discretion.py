@@ -6,12 +6,15 @@ repairs, interim changes) are no discretion and are counted apart. Up is a bette
 grades; to lose the grade is down.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from ratings.insight.sql import Districts, codes, rows, within
+from django.core.cache import cache
+
+from ratings.insight.sql import KEPT_SECONDS, Districts, codes, rows, within
 from ratings.published.scales import scale
 
 _DAY: Final = "({0} AT TIME ZONE 'Asia/Shanghai')::date"
@@ -121,18 +124,33 @@ def _judged(found: Iterable[Change]) -> list[Change]:
 
 
 def reviewed_by_district(start: date, until: date, districts: Districts = None) -> dict[int, int]:
-    """Rated pharmacies of the periods whose review began in the span (abandoned ones left out)."""
+    """Rated pharmacies of the periods whose review began in the span (abandoned ones left out).
+
+    Runs never change, so their counts are kept.
+    """
     found = rows(
         f"""
-        SELECT r.district_id, count(*)
-        FROM ratings_ratingperiod life JOIN ratings_rating r ON r.run_id = life.run_id
+        SELECT life.run_id, run.outcomes_sha256
+        FROM ratings_ratingperiod life JOIN ratings_ratingrun run ON run.id = life.run_id
         WHERE life.state <> 'ABANDONED' AND {_DAY.format("life.reviewed_at")} BETWEEN %(start)s AND %(until)s
-          AND r.state = 0 AND {within("r.district_id")}
-        GROUP BY 1
         """,
-        {"start": start, "until": until, "districts": codes(districts)},
+        {"start": start, "until": until},
     )
-    return {district: int(count) for district, count in found}
+    keys = {f"insight:rated:{run}:{digest}": run for run, digest in found}
+    known: dict[str, dict[int, int]] = cache.get_many(keys)
+    missing = {run: key for key, run in keys.items() if key not in known}
+    if missing:
+        counted = rows(
+            """SELECT run_id, district_id, count(*) FROM ratings_rating
+               WHERE run_id = ANY(%(runs)s) AND state = 0 GROUP BY 1, 2""",
+            {"runs": list(missing)},
+        )
+        known |= {key: {place: n for of, place, n in counted if of == run} for run, key in missing.items()}
+        cache.set_many({key: known[key] for key in missing.values()}, KEPT_SECONDS)
+    sums: Counter[int] = Counter()
+    for counts in known.values():
+        sums.update(counts)
+    return {code: count for code, count in sums.items() if districts is None or code in districts}
 
 
 def by_district(found: Iterable[Change], reviewed: dict[int, int]) -> dict[int, Share]:
@@ -145,13 +163,17 @@ def by_district(found: Iterable[Change], reviewed: dict[int, int]) -> dict[int, 
 
 def reviewed_by_person(start: date, until: date, districts: Districts = None) -> dict[str, int]:
     """Ratings that each person confirmed in review in the span: one by one, or the rest of a district at once."""
+    # An item has its district by its rating, which the whole city need not be asked for.
+    narrowed = (
+        ""
+        if districts is None
+        else ("JOIN ratings_rating r ON r.id = i.rating_id AND r.district_id = ANY(%(districts)s)")
+    )
     found = rows(
         f"""
         SELECT who, sum(count)::int8 FROM (
-            SELECT i.confirmed_by AS who, count(*) AS count
-            FROM ratings_reviewitem i JOIN ratings_rating r ON r.id = i.rating_id
-            WHERE {_DAY.format("i.confirmed_at")} BETWEEN %(start)s AND %(until)s AND {within("r.district_id")}
-            GROUP BY 1
+            SELECT i.confirmed_by AS who, count(*) AS count FROM ratings_reviewitem i {narrowed}
+            WHERE {_DAY.format("i.confirmed_at")} BETWEEN %(start)s AND %(until)s GROUP BY 1
             UNION ALL
             SELECT b.by, sum(b.count) FROM ratings_bulkconfirmation b
             WHERE {_DAY.format("b.at")} BETWEEN %(start)s AND %(until)s AND {within("b.district_id")}

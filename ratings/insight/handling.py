@@ -17,6 +17,7 @@ Whatever was withdrawn is neither done nor open. A matter belongs to the distric
 (of a rating: the district that rated it).
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -25,7 +26,7 @@ from typing import Final
 
 from ratings.insight.sql import Districts, codes, rows, within
 from ratings.services.terms import deadline
-from ratings.working_days import add_working_days, is_working_day
+from ratings.working_days import is_working_day
 
 #: What each sort of matter is called, in the order of tables.
 SORTS: Final = {
@@ -44,6 +45,9 @@ SORTS: Final = {
 #: 医疗保障行政处罚程序暂行规定（国家医疗保障局令第4号）: leads are verified in 15 working days, extended by 15.
 COMPLAINT_DAYS: Final = 15
 COMPLAINT_LAST_DAYS: Final = 30
+
+
+_ONE: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,9 @@ def matters(start: date, until: date, districts: Districts = None) -> list[Matte
         found.append(Matter("item", 0, district, "", "", since, None, None, done, count=count))
     ends: dict[date, tuple[date, date]] = {}
     for pk, district, code, name, since, done, finding, acted in rows(_COMPLAINTS, params):
-        due, last = ends.setdefault(since, _complaint_ends(since)) if since not in ends else ends[since]
+        if since not in ends:
+            ends[since] = _complaint_ends(since)
+        due, last = ends[since]
         found.append(Matter("complaint", pk, district, code, name, since, due, last, done))
         if finding == "VERIFIED":
             found.append(Matter("case", pk, district, code, name, since, None, None, acted))
@@ -154,10 +160,21 @@ def matters(start: date, until: date, districts: Districts = None) -> list[Matte
 
 
 def _complaint_ends(since: date) -> tuple[date, date]:
-    return (
-        add_working_days(since, COMPLAINT_DAYS).day,
-        add_working_days(since, COMPLAINT_LAST_DAYS).day,
-    )
+    """The last day of 15 working days, and of 30."""
+    ends: list[date] = []
+    day, count = since, 0
+    while len(ends) < 2:
+        day += _ONE
+        count += _works(day)
+        if count == (COMPLAINT_DAYS, COMPLAINT_LAST_DAYS)[len(ends)]:
+            ends.append(day)
+    return ends[0], ends[1]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _works(day: date) -> bool:
+    """Looked up once: the calendar is asked for the same days again and again."""
+    return is_working_day(day).works
 
 
 def _objection(
@@ -219,17 +236,14 @@ class WorkingDays:
                 return 0
             first, last = min(self._known), max(self._known)
             while last < day:
-                count = self._known[last] + is_working_day(last + _ONE).works
+                count = self._known[last] + _works(last + _ONE)
                 last += _ONE
                 self._known[last] = count
             while first > day:
-                count = self._known[first] - is_working_day(first).works
+                count = self._known[first] - _works(first)
                 first -= _ONE
                 self._known[first] = count
         return self._known[day]
-
-
-_ONE: Final = timedelta(days=1)
 
 
 @dataclass(slots=True)

@@ -27,4 +27,3 @@ def within(column: str) -> str:
 def codes(districts: Districts) -> list[int] | None:
     """The value of the parameter ``districts``."""
     return None if districts is None else sorted(districts)
-

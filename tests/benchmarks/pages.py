@@ -19,12 +19,14 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from ratings.admin.insight.menu import PAGES
 from ratings.models import District, Pharmacy, PublishedGrade, RatingPeriod
 from ratings.services.audit import Actor
 from ratings.services.links import issue_link
@@ -41,6 +43,8 @@ PEOPLE = (
     ("root", False),
     ("", False),
 )
+#: Pages of figures keep what never changes; the first look after a change is measured as well.
+_FIGURES, _COLD = "figures: ", ", nothing kept"
 _NO_PAGES = ("jsi18n", "logout", "autocomplete", "view_on_site", "password_change")
 #: The row of a table that most hangs on.
 _RICHEST = {
@@ -86,6 +90,16 @@ class Page:
     who: str = ""
     address: str = ""
     asked: int = 0
+
+    def slowest(self, rows: list["Answer"], name: str, address: str) -> None:
+        """Take these answers to one address, where they were slower than those to another."""
+        self.asked += 1
+        taken = median(row.ms for row in rows)
+        if taken > self.ms:
+            self.ms, self.most = taken, max(row.ms for row in rows)
+            self.python, self.sql = (median(getattr(row, part) for row in rows) for part in ("python", "sql"))
+            self.queries, self.size = rows[-1].queries, rows[-1].size
+            self.who, self.address = name or "anybody", address
 
 
 @dataclass
@@ -293,9 +307,21 @@ def _addresses(visitor: Visitor, whole: bool) -> Iterator[tuple[str, str]]:
     if not visitor.name:
         yield from _residents()
     else:
+        yield from _figures()
         for field_name in ("predecessor", "enterprise"):
             query = f"app_label=ratings&model_name=pharmacy&field_name={field_name}&term=药"
             yield f"choosing a {field_name} by typing", f"{reverse('admin:autocomplete')}?{query}"
+
+
+def _figures() -> Iterator[tuple[str, str]]:
+    """Pages of figures: as they open, of one district, and of all years."""
+    district = District.objects.order_by("code").values_list("code", flat=True)[0]
+    for name in (*(page.name for page in PAGES), "movers"):
+        address = reverse(f"insight:{name}")
+        yield f"{_FIGURES}{name}", address
+        yield f"{_FIGURES}{name} of a district", f"{address}?district={district}"
+        if name in ("work", "discretion", "supervision"):
+            yield f"{_FIGURES}{name} of all years", f"{address}?start=2020-01-01"
 
 
 def _residents() -> Iterator[tuple[str, str]]:
@@ -330,16 +356,13 @@ def measure(rounds: int, folder: str) -> dict[str, Any]:
                 failed.add(f"{first.status} {address} ({name})")
             if first.status != 200:
                 continue
-            rows = [visitor.get(address) for _ in range(rounds)]
-            page, taken = pages[title], median(row.ms for row in rows)
-            page.asked += 1
-            if taken > page.ms:
-                page.ms, page.most = taken, max(row.ms for row in rows)
-                page.python, page.sql = (
-                    median(getattr(row, part) for row in rows) for part in ("python", "sql")
-                )
-                page.queries, page.size = rows[-1].queries, rows[-1].size
-                page.who, page.address = name or "anybody", address
+            pages[title].slowest([visitor.get(address) for _ in range(rounds)], name, address)
+            if title.startswith(_FIGURES):
+                cold = []
+                for _ in range(rounds):
+                    cache.clear()
+                    cold.append(visitor.get(address))
+                pages[title + _COLD].slowest(cold, name, address)
     return {
         "pages": {title: vars(page) for title, page in sorted(pages.items())},
         "unknown": sorted(unknown),

@@ -64,6 +64,13 @@ UPDATE ratings_pharmacy p SET enterprise_id = e.id
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM ratings_enterprise) e
 WHERE e.number = CASE WHEN p.id %% 10 = 0 THEN 1 ELSE 1 + p.id %% (%(size)s / 40) END
 """
+# Gathered around the centres of their districts, in a square of some hundred kilometres.
+_PLACES = """
+UPDATE ratings_pharmacy SET source_datum = 'WGS-84',
+    latitude = 28 + district_id / 200 %% 13 * 0.25 + (draw(id, 71, 1000) + draw(id, 72, 1000)) / 8000.0,
+    longitude = 118 + district_id / 200 / 13 %% 13 * 0.3 + (draw(id, 73, 1000) + draw(id, 74, 1000)) / 8000.0
+WHERE id %% 50 > 0
+"""
 _MEASURES = """
 INSERT INTO ratings_measurevalue (pharmacy_id, key, period, value, recorded_by, recorded_at, void_reason, voided_by)
 SELECT id, 'year_end_assessment', '2024', 60 + draw(id, 61, 40), '基准', TIMESTAMPTZ '2025-01-05 00:00+08', '', ''
@@ -75,7 +82,7 @@ def build(size: int, folder: str) -> dict[str, Any]:
     """Build everything; files of evidence go into ``folder``. How many of each there are."""
     settings.MEDIA_ROOT = folder
     with connection.cursor() as cursor:
-        for statement in (_ENTERPRISES, _CHAINS, _MEASURES):
+        for statement in (_ENTERPRISES, _CHAINS, _PLACES, _MEASURES):
             cursor.execute(statement, {"size": size})
     _staff()
     _batches()

@@ -215,7 +215,7 @@ def _shown(found: outcomes.Outcomes, today: date) -> dict[str, Any]:
             [(f"{one.first.year}Q{(one.first.month + 2) // 3}", (one.drawn, one.repaid)) for one in quarters],
             unit=_WAN_FEN,
         ),
-        "legend": charts.legend(_FLOWS),
+        "legend": charts.legend(_FLOWS, "各季度用信与还款"),
     }  # fmt: skip
 
 

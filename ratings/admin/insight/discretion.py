@@ -19,8 +19,8 @@ from ratings.models import Adjustment
 
 _WAYS: Final = (Series("调高", "a"), Series("调低", "b"))
 _HEADS: Final = ("提出", "批准", "未批准", "其中调高", "其中调低")
-_CAUSES: Final = dict(Adjustment.Cause.choices)
-_STATES: Final = dict(Adjustment.State.choices)
+_CAUSES: Final = {key: str(label) for key, label in Adjustment.Cause.choices}
+_STATES: Final = {key: str(label) for key, label in Adjustment.State.choices}
 _DIRECTIONS: Final = {1: "调高", -1: "调低", 0: "不变"}
 #: Adjustments that the page lists; the files list all.
 _LISTED: Final = 50
@@ -73,7 +73,7 @@ def _districts(found: Mapping[int, Share], names: Mapping[int, str]) -> Sheet:
         drawing=charts.stacked(
             title, _WAYS, [(row[0], (row[5], row[6])) for row in rows if row[3]], share=False
         ),
-        legend=charts.legend(_WAYS),
+        legend=charts.legend(_WAYS, title),
     )
 
 
@@ -94,14 +94,12 @@ def _people(
         drawing=charts.stacked(
             title, _WAYS, [(row[0], (row[6], row[7])) for row in rows if row[4]], share=False
         ),
-        legend=charts.legend(_WAYS),
+        legend=charts.legend(_WAYS, title),
     )
 
 
 def _causes(found: Mapping[str, Share]) -> Sheet:
-    rows: list[list[Any]] = [
-        [str(_CAUSES[cause]), *_figures(found[cause])] for cause in _CAUSES if cause in found
-    ]
+    rows: list[list[Any]] = [[_CAUSES[cause], *_figures(found[cause])] for cause in _CAUSES if cause in found]
     return Sheet(
         "causes",
         "各类等级变动",
@@ -118,12 +116,13 @@ def _list(found: Sequence[Change], names: Mapping[int, str]) -> Sheet:
         rows.append(
             [
                 f"#{one.pk}", one.name, one.code, names.get(one.district, str(one.district)),
-                show.period_label(one.period), str(_CAUSES[one.cause]), one.before or "无等级",
-                one.after or "无等级", _DIRECTIONS[one.direction], str(_STATES[one.state]), one.proposed_by,
+                show.period_label(one.period), _CAUSES[one.cause], one.before or "无等级",
+                one.after or "无等级", _DIRECTIONS[one.direction], _STATES[one.state], one.proposed_by,
                 one.proposed_on, one.decided_by, one.decided_on, one.clause,
             ]
         )  # fmt: skip
-        looks[place, 0] = show.link(show.row_url(Adjustment, one.pk), f"#{one.pk}")
+        if place < _LISTED:
+            looks[place, 0] = show.link(show.row_url(Adjustment, one.pk), f"#{one.pk}")
     return Sheet(
         "changes",
         "等级调整明细",

@@ -108,7 +108,7 @@ def _by_district(issue: Issue, form: DistrictForm) -> Sheet:
         rows,
         note=f"一家药店计入评价时所属的区县。{_LEDGER}占比以公布的全部药店为分母。",
         drawing=charts.stacked(title, series, drawn),
-        legend=charts.legend(series),
+        legend=charts.legend(series, title),
         total=len(rows) > 1,
     )
 
@@ -142,7 +142,7 @@ def _over_time(form: PeriodForm) -> Sheet:
         rows,
         note=f"最近 {_PERIODS} 个已发布的评价周期，由远及近。{_LEDGER}",
         drawing=charts.stacked(title, kinds, [(row[0], row[2 : 2 + len(kinds)]) for row in rows]),
-        legend=charts.legend(kinds),
+        legend=charts.legend(kinds, title),
     )
 
 

@@ -176,5 +176,5 @@ def _complaints(start: date, counts: dict[date, Complaints]) -> Sheet:
         rows,
         note="按收到日期计，不含不予受理的。图中“其他”为骗保类以外的投诉。",
         drawing=charts.bars(title, series, drawn, mark=_mark(start, shown)),
-        legend=charts.legend(series),
+        legend=charts.legend(series, title),
     )

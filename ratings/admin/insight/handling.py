@@ -132,7 +132,7 @@ def _objections(form: SpanForm) -> Sheet:
         note="按递交日期；成立率＝成立÷（成立＋不成立），为首次决定，复核改变的另列；用时自递交次日至首次决定。"
         "法定期限五个工作日，延长后不超过二十个工作日（《浙江省公共信用信息管理条例》第三十一条）。",
         drawing=charts.stacked(title, _OUTCOMES, [(row[0], row[2:6]) for row in rows], share=False),
-        legend=charts.legend(_OUTCOMES),
+        legend=charts.legend(_OUTCOMES, title),
         total=len(rows) > 1,
     )  # fmt: skip
 
@@ -177,7 +177,7 @@ def _terms(parts: Sequence[tuple[str, Handling]]) -> Sheet:
         [[name, *_counted(part)] for name, part in parts],
         note=_MEANING,
         drawing=charts.stacked("办理时效：有法定期限的事项", _TIMES, drawn),
-        legend=charts.legend(_TIMES),
+        legend=charts.legend(_TIMES, title),
     )
 
 
@@ -208,7 +208,7 @@ def _by_office(counts: Mapping[tuple[str, int], Handling], names: Mapping[int, s
         names=2,
         note="按药店所属区县的经办机构计；图和合计不含审核事项、查实案件处理。" + _MEANING,
         drawing=charts.stacked(title, _STATES, drawn),
-        legend=charts.legend(_STATES),
+        legend=charts.legend(_STATES, title),
     )
 
 
@@ -237,7 +237,7 @@ def _waiting(found: Mapping[tuple[str, int], Waiting], names: Mapping[int, str])
         names=2,
         note="现在尚未办结的全部事项，不论何时收到。依规调整、审核事项等没有法定期限的不会逾期。",
         drawing=charts.stacked(title, _OPEN, list(drawn.items()), share=False),
-        legend=charts.legend(_OPEN),
+        legend=charts.legend(_OPEN, title),
     )
 
 
@@ -252,7 +252,8 @@ def _overdue(found: Sequence[Matter], today: date, names: Mapping[int, str]) -> 
                 one.since, one.last, late,
             ]
         )  # fmt: skip
-        looks[place, 1] = show.link(show.row_url(_MODELS[one.sort], one.pk), f"#{one.pk}")
+        if place < _LISTED:
+            looks[place, 1] = show.link(show.row_url(_MODELS[one.sort], one.pk), f"#{one.pk}")
     headers = ("事项", "编号", "药店", "定点编码", "区县", "开始", "最后期限", "已逾期（天）")
     return Sheet(
         "overdue",

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from ratings.insight import grades
 from ratings.insight.grades import ABSENT
@@ -92,7 +93,9 @@ def test_movers_are_those_behind_the_cells(city: City) -> None:
 def test_who_takes_over_is_held_against_the_one_before(city: City) -> None:
     old = city.shops[1]
     Pharmacy.objects.filter(pk=old.pk).update(designated_until=date(2026, 1, 1))
-    heir = factories.pharmacy(predecessor=old, designated_on=date(2026, 1, 1), district_id=THERE)
+    heir = factories.pharmacy(
+        predecessor=old, designated_on=date(2026, 1, 1), district_id=THERE, recorded_at=timezone.now()
+    )
     published(run_of(city.scheme, Result(heir, 0), period="2026H1", cutoff=CUTOFF))
     after, before, _ = grades.issues()
     found = grades.movers(before, after, right=0)

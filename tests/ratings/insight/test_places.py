@@ -11,6 +11,7 @@ from ratings.models import Pharmacy
 from ratings.published import current
 from ratings.services.publication import publish_adjustment
 from tests import desk, factories
+from tests.ratings.services.lives import APPROVER
 
 from .conftest import HERE, THERE, City
 
@@ -34,7 +35,7 @@ def test_grades_are_those_of_the_door_outward(city: City) -> None:
     assert positions(today) == one_by_one(today)
     # kept since: what is published later is seen all the same
     rating = city.second.run.ratings.get(pharmacy=city.shops[0])
-    publish_adjustment(desk.decided(desk.adjustment(city.second, rating, to_grade=2)))
+    publish_adjustment(desk.decided(desk.adjustment(city.second, rating, to_grade=2)), by=APPROVER)
     assert positions(today)[city.shops[0].pk] == 2
     assert positions(today) == one_by_one(today)
     Pharmacy.objects.filter(pk=city.shops[3].pk).update(designated_until=today)
@@ -51,7 +52,7 @@ def test_scope_narrows_by_district(city: City) -> None:
 
 
 def test_places_are_as_registered(city: City) -> None:
-    nowhere = factories.pharmacy(district_id=THERE)
+    nowhere = factories.pharmacy(district_id=THERE, recorded_at=timezone.now())
     found = places.places(timezone.localdate())
     assert len(found) == 9
     for shop in city.shops:

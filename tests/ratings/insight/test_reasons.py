@@ -96,5 +96,6 @@ def test_runs_are_those_published_for_the_period(run: RatingRun) -> None:
 
 
 def test_nobody_rated_nothing_lost(db: None) -> None:
-    small_city(0)
-    assert reasons.losses([rate_now()]) == []
+    factories.pharmacy(designated_on=date(2025, 12, 1))
+    run = rate_now()
+    assert (reasons.losses([run]), reasons.rated([run])) == ([], 0)
