@@ -24,9 +24,9 @@ def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
 
 def _figures() -> dict[str, Any]:
     """The pages of figures, each for those who may see all that it counts."""
-    from ratings.admin.insight.menu import PAGES  # settings read this module before models can be loaded
+    from ratings.admin.insight.menu import EVERY  # settings read this module before models can be loaded
 
-    return {"title": "洞察", "items": [_page_entry(page) for page in PAGES]}
+    return {"title": "洞察", "items": [_page_entry(page) for page in EVERY]}
 
 
 def _page_entry(page: Any) -> dict[str, Any]:

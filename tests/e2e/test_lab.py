@@ -110,6 +110,7 @@ def test_a_session_that_ended_does_not_take_the_text(approver: Official) -> None
     box.fill(HARSHER)
     expect(page.locator("#lab-said")).to_contain_text("无法检查")
     assert box.input_value() == HARSHER
+    page.goto("about:blank")
     approver.wrong.clear()
 
 

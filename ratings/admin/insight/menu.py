@@ -43,5 +43,7 @@ DISCRETION: Final = Page(
 )
 SUPERVISION: Final = Page("纪检监督", "policy", "supervision", ("view_auditevent", "view_rating", *_HANDLED))
 LAB: Final = Page("政策实验室", "science", "lab", ("view_schemeversion", "view_rating"), whole_city=True)
-#: In the order of the menu.
-PAGES: Final = (GRADES, MAP, REASONS, WORK, GROWTH, DISCRETION, SUPERVISION, LAB)
+#: Pages of figures, in the order of the menu.
+PAGES: Final = (GRADES, MAP, REASONS, WORK, GROWTH, DISCRETION, SUPERVISION)
+#: What the menu and the start page lead to.
+EVERY: Final = (*PAGES, LAB)
