@@ -24,17 +24,19 @@ def _may_see(site: admin.ModelAdmin) -> Callable[[HttpRequest], bool]:
 
 def _figures() -> dict[str, Any]:
     """The pages of figures, each for those who may see all that it counts."""
-    from ratings.admin.insight.menu import PAGES  # settings read this module before models can be loaded
+    from ratings.admin.insight.menu import EVERY  # settings read this module before models can be loaded
 
-    return {"title": "洞察", "items": [_page_entry(*page) for page in PAGES]}
+    return {"title": "洞察", "items": [_page_entry(page) for page in EVERY]}
 
 
-def _page_entry(title: str, icon: str, name: str, needs: tuple[str, ...]) -> dict[str, Any]:
+def _page_entry(page: Any) -> dict[str, Any]:
+    from ratings.admin.insight.menu import may_see
+
     return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"insight:{name}"),
-        "permission": lambda request: all(request.user.has_perm(f"ratings.{each}") for each in needs),
+        "title": page.title,
+        "icon": page.icon,
+        "link": reverse_lazy(f"insight:{page.name}"),
+        "permission": lambda request: may_see(request, page),
     }
 
 

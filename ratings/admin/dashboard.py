@@ -11,7 +11,7 @@ from ratings.admin.desk.work import work
 from ratings.admin.grades import run_scope
 from ratings.admin.home import Home, homes
 from ratings.admin.imports import kind_title
-from ratings.admin.insight.menu import PAGES
+from ratings.admin.insight.menu import EVERY, may_see
 from ratings.admin.rating_filters import finished_runs, whole_city_first
 from ratings.admin.run_figures import distribution
 from ratings.admin.scope import districts_of, visible
@@ -125,8 +125,4 @@ def _tasks(request: HttpRequest) -> list[tuple[str, str]]:
 
 def _figures(request: HttpRequest) -> list[tuple[str, str]]:
     """The pages of figures that the user may see, as the menu has them."""
-    return [
-        (page.title, reverse(f"insight:{page.name}"))
-        for page in PAGES
-        if all(request.user.has_perm(f"ratings.{name}") for name in page.needs)
-    ]
+    return [(page.title, reverse(f"insight:{page.name}")) for page in EVERY if may_see(request, page)]

@@ -12,6 +12,7 @@ from unfold.enums import ActionVariant
 from ratings.admin import show
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.grades import readable
+from ratings.admin.insight.menu import LAB, may_see
 from ratings.admin.on_record import note_refusal, refuse
 from ratings.admin.scheme_page import scheme_page
 from ratings.admin.scope import sees_whole_city
@@ -60,6 +61,7 @@ class SchemeVersionAdmin(ReadOnlyAdmin):
             activated=self.activated(scheme),
             runs=RatingRun.objects.filter(scheme=scheme).count(),
             may_activate=not scheme.in_force and self.has_activate_permission(request),
+            may_try=may_see(request, LAB),
         )
 
     @action(

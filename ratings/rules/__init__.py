@@ -19,7 +19,7 @@ Documents that are refused raise :class:`SchemeError` with all problems; columns
 rated raise :class:`SignalsError`. Units of all columns: ``columns.py``.
 
 Modules, each importing only from those above it: vocabulary, periods, columns; exact, problems,
-days; fields, conditions, indicators, document (the language); translation, reading, checks,
+limits, places, days; fields, conditions, indicators, document (the language); translation, reading, checks,
 condition_checks, bound_checks, desk_checks, scheme (parsing); slices, facts, growth, peers, quantities,
 outcomes, bands, rating (reckoning); wording, explanation, outlook, telling, explain (telling);
 schema (JSON Schema); adjusting (what the desk may change), moves (states and steps), terms

@@ -45,7 +45,7 @@ def _number(value: object) -> Decimal:
         raise PydanticCustomError(
             "not_finite", "“{value}”不是有限的数。", {"value": value, "remedy": "写一个确定的数字。"}
         )
-    if abs(number) > LARGEST:
+    if number.copy_abs() > LARGEST:
         raise PydanticCustomError(
             "too_large",
             "{value} 过大，计算可能溢出。",
@@ -57,8 +57,8 @@ def _number(value: object) -> Decimal:
 def _scaled(value: object, unit: int, name: str) -> int:
     number = _number(value)
     scaled = number * unit
-    if scaled != scaled.to_integral_value():
-        places = len(str(unit)) - 1
+    places = len(str(unit)) - 1
+    if (number and number.adjusted() < -places) or scaled != scaled.to_integral_value():
         raise PydanticCustomError(
             "too_fine",
             "{value} 的小数位过多，{name}最多 {places} 位小数。",

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from ratings.rules.limits import MOST_PROBLEMS, check_limits
 from ratings.rules.problems import Path, Problem, SchemeError
 from ratings.rules.translation import Written, allowed_keys, document_path, node_at, suggestion, translate
 
@@ -79,6 +80,7 @@ def read_tree(text: bytes, file: str) -> dict[str, Any]:
         ) from error
     if not decoded.strip():
         raise SchemeError([Problem(file, "（全文）", "", "文件是空的。", "写入评价规则。")])
+    check_limits(decoded, file)
     try:
         return tomllib.loads(decoded, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -140,7 +142,7 @@ def read_document(
         try:
             return model.model_validate(mended), tree, problems
         except ValidationError as failure:
-            errors = failure.errors(include_url=False)
+            errors = failure.errors(include_url=False)[:MOST_PROBLEMS]
         guesses = [_guess(mended, model, error) for error in errors]
         cures = [
             cure for error, near in zip(errors, guesses, strict=True) if (cure := _cure(mended, error, near))
@@ -186,16 +188,20 @@ def _guess(tree: dict[str, Any], model: type[BaseModel], error: ErrorDetails) ->
     path = document_path(error)
     known = allowed_keys(model, error["loc"][:-1])
     near = suggestion(str(path[-1]), known, cutoff=0.75)
-    trial = copy.deepcopy(tree)
-    parent = node_at(trial, path[:-1])
+    parent = node_at(tree, path[:-1])
     if near is None or near in parent:
         return None
+    written = dict(parent)
     parent[near] = parent.pop(path[-1])
     try:
-        model.model_validate(trial)
+        model.model_validate(tree)
     except ValidationError as failure:
-        if (*path[:-1], near) in map(document_path, failure.errors()):
+        found = failure.errors(include_url=False, include_input=False)
+        if (*path[:-1], near) in map(document_path, found):
             return None
+    finally:
+        parent.clear()
+        parent.update(written)
     return near
 
 

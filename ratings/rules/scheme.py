@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path as FilePath
 
 from ratings.rules.bound_checks import check_bands, check_grades, check_header, check_score
@@ -19,7 +20,8 @@ from ratings.rules.indicators import (
     MeasureIndicator,
     ViolationsIndicator,
 )
-from ratings.rules.problems import Path, SchemeError
+from ratings.rules.limits import MOST_PROBLEMS
+from ratings.rules.problems import Path, Problem, SchemeError
 from ratings.rules.reading import read_document
 from ratings.rules.translation import problem_at
 
@@ -114,10 +116,23 @@ def parse_scheme(text: bytes | str, file: str = "scheme.toml") -> Scheme:
             for check in _CHECKS
             for path, what, remedy in _findings(check(document))
         )
-        problems += [problem for problem in found if problem.path not in known]
+        problems += islice((problem for problem in found if problem.path not in known), MOST_PROBLEMS + 1)
+    if len(problems) > MOST_PROBLEMS:
+        more = Problem(file, "（全文）", "", f"问题超过 {MOST_PROBLEMS} 处，其余未列出。", "先改正以上各处。")
+        problems = [*problems[:MOST_PROBLEMS], more]
     if problems or document is None:
         raise SchemeError(problems)
     return Scheme(document, scheme_hash(data), file)
+
+
+def rebuilt(scheme: Scheme, document: SchemeDocument) -> Scheme | None:
+    """``scheme`` with a document put together from parts of sound ones; None where they do not fit together.
+
+    Its hash stands for the parts, as there is no text of it.
+    """
+    if any(True for check in _CHECKS for _ in check(document)):
+        return None
+    return Scheme(document, scheme_hash(document.model_dump_json().encode()), scheme.file)
 
 
 def _findings(found: Iterator[Finding]) -> Iterator[Finding]:

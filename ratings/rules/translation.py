@@ -1,6 +1,7 @@
 """Pydantic's findings about a document's shape, told in Chinese with clause and remedy."""
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -77,6 +78,12 @@ def document_path(error: ErrorDetails) -> Path:
     return location
 
 
+@functools.cache
+def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    """The JSON schema of a whole document; made once, as it takes long."""
+    return model.model_json_schema(by_alias=True)
+
+
 def _resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
     """Follows references and optional values to the schema of the part itself."""
     while True:
@@ -92,7 +99,7 @@ def _schema_at(
     model: type[BaseModel], location: Sequence[str | int]
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The schema of what is at pydantic's ``location`` (union tags included), and the whole one."""
-    root = model.model_json_schema(by_alias=True)
+    root = _schema(model)
     schema: Mapping[str, Any] = root
     for part in location:
         schema = _resolve(schema, root)
@@ -113,7 +120,7 @@ def allowed_keys(model: type[BaseModel], location: Sequence[str | int]) -> tuple
 
 def _homes(model: type[BaseModel], word: str) -> list[str]:
     """Where else ``word``, or a key that begins with it (base: base_score), may be written."""
-    root = model.model_json_schema(by_alias=True)
+    root = _schema(model)
     keys = list(_keys(root, root, (), False, ()))
     for wanted in (word, word + "_"):
         found = [

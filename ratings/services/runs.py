@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, time, timedelta
@@ -63,15 +63,31 @@ def simulate(
     period: Period, scheme: Scheme, *, cutoff: datetime, district: District | None = None
 ) -> tuple[Signals, Outcomes]:
     """What a scheme, in force or not, would give; nothing is stored."""
-    signals = _read(period, scheme, cutoff, district)
+    signals = _read(period, [scheme], cutoff, district)
     return signals, _rate(scheme, signals, district)
 
 
+def signals_of(run: RatingRun, schemes: Collection[Scheme]) -> Signals:
+    """What a finished run read, with all imported values that ``schemes`` ask for, to rate by them anew.
+
+    Writers need not wait: nothing is recorded any more behind the run's cutoff. Raises Refused for an
+    unfinished run.
+    """
+    if run.state != RatingRun.State.DONE:
+        raise Refused(f"评价批次 {run} 尚未完成，不能用来试算。")
+    return _read(Period.parse(run.period), schemes, run.cutoff, run.district, settled=True)
+
+
 def _read(
-    period: Period, scheme: Scheme, cutoff: datetime, district: District | None, settled: bool = False
+    period: Period,
+    schemes: Collection[Scheme],
+    cutoff: datetime,
+    district: District | None,
+    settled: bool = False,
 ) -> Signals:
     code = district.code if district else None
-    return read_signals(period, cutoff, measures=required_measures(scheme), district=code, settled=settled)
+    measures = frozenset().union(*map(required_measures, schemes))
+    return read_signals(period, cutoff, measures=measures, district=code, settled=settled)
 
 
 def _rate(scheme: Scheme, signals: Signals, district: District | None) -> Outcomes:
@@ -119,7 +135,7 @@ def start_run(
                     hold_sources(cursor)
                 run.state = RatingRun.State.RUNNING
                 run.save(update_fields=["state"])
-                signals = _read(period, rules, cutoff, district, settled=True)
+                signals = _read(period, [rules], cutoff, district, settled=True)
             if not len(signals):
                 raise Refused(_nobody(period, cutoff))
             _set_stage(run, f"计算 {len(signals)} 家药店", report, 0.5)
@@ -239,7 +255,7 @@ def replay(run: RatingRun, most: int = 20) -> Replay:
     if run.state != RatingRun.State.DONE:
         raise Refused(f"评价批次 {run} 尚未完成，无从重算。")
     rules = parsed(run.scheme)
-    signals = _read(Period.parse(run.period), rules, run.cutoff, run.district, settled=True)
+    signals = signals_of(run, [rules])
     outcomes = _rate(rules, signals, run.district)
     return Replay(
         same_inputs=fingerprint(signals) == run.inputs_sha256,

@@ -32,7 +32,7 @@ class Bench(NamedTuple):
 
 BENCHES = (
     Bench("rating", SIZES),
-    Bench("simulation", (1_500,)),
+    Bench("simulation", SIZES),
     Bench("imports", (30_000,)),
     Bench("publication", (30_000, 500_000)),
     Bench("review", (30_000, 500_000)),

@@ -2,14 +2,26 @@
 
 from typing import Final, NamedTuple
 
+from django.http import HttpRequest
+
 
 class Page(NamedTuple):
-    """One page: its title and sign, its name among the addresses, the permissions (app ``ratings``) that it needs."""
+    """One page: its title and sign, its name among the addresses, the permissions (app ``ratings``) that it needs;
+    ``whole_city``: and that nothing is hidden from the user for its place."""
 
     title: str
     icon: str
     name: str
     needs: tuple[str, ...]
+    whole_city: bool = False
+
+
+def may_see(request: HttpRequest, page: Page) -> bool:
+    """Whether the user may open the page."""
+    from ratings.admin.scope import sees_whole_city  # the menu is read before models can be loaded
+
+    allowed = all(request.user.has_perm(f"ratings.{name}") for name in page.needs)
+    return allowed and (not page.whole_city or sees_whole_city(request))
 
 
 GRADES: Final = Page("等级分布", "stacked_bar_chart", "grades", ("view_publishedgrade",))
@@ -31,7 +43,7 @@ DISCRETION: Final = Page(
 )
 SUPERVISION: Final = Page("纪检监督", "policy", "supervision", ("view_auditevent", "view_rating", *_HANDLED))
 VALIDATION: Final = Page(
-    "有效性检验", "science", "validation", ("view_rating", "view_violation", "view_complaint")
+    "有效性检验", "rule", "validation", ("view_rating", "view_violation", "view_complaint")
 )
 QUARTERLY: Final = Page(
     "季度统计表",
@@ -46,7 +58,8 @@ QUARTERLY: Final = Page(
         "view_creditrepair",
     ),
 )
-#: In the order of the menu.
+LAB: Final = Page("政策实验室", "science", "lab", ("view_schemeversion", "view_rating"), whole_city=True)
+#: Pages of figures, in the order of the menu.
 PAGES: Final = (
     GRADES,
     MAP,
@@ -58,3 +71,5 @@ PAGES: Final = (
     VALIDATION,
     QUARTERLY,
 )
+#: What the menu and the start page lead to.
+EVERY: Final = (*PAGES, LAB)

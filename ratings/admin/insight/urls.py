@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ratings.admin.insight import discretion, grades, growth, handling, quarterly, reasons, validation
+from ratings.admin.insight import discretion, grades, growth, handling, lab, quarterly, reasons, validation
 
 app_name = "insight"
 urlpatterns = [
@@ -15,5 +15,7 @@ urlpatterns = [
     path("work/", handling.work_view, name="work"),
     path("growth/", growth.growth_view, name="growth"),
     path("discretion/", discretion.discretion_view, name="discretion"),
+    path("lab/", lab.lab_view, name="lab"),
+    path("lab/check/", lab.check_view, name="lab_check"),
     path("supervision/", handling.supervision_view, name="supervision"),
 ]

@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--scheme", default=settings.DEFAULT_SCHEME, help="规则：key 或 key@版本号")
         parser.add_argument("--cutoff", help="数据截止时间：now、日期或时间；缺省按规则所定的天数")
         parser.add_argument("--district", help="只评一个区县：代码或名称")
-        parser.add_argument("--dry-run", action="store_true", help="只试算，不存")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="只试算等级分布，不存；与已有结果比较用 manage.py simulate"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         period = arguments.period(options["period"])
