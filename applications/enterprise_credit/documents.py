@@ -17,15 +17,13 @@ from applications.enterprise_credit.rules.assessment import EnterpriseRule
 from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.rules.reading import read_catalogue, read_rule
 from ratings.rules.reading import read_tree
-from ratings.services.audit import Actor, record
+from ratings.services.audit import SYSTEM, Actor, record
 from ratings.services.errors import Refused
 
 #: The documents that come with the system.
 SHIPPED: Final = Path(__file__).parent / "documents"
-
-
-#: Who stores and who puts in force what comes with the system.
-_STORES, _ACTIVATES = Actor("随系统提供"), Actor("系统")
+#: Who stored what comes with the system.
+_STORED_BY: Final = "随系统提供"
 
 
 class NoDocument(LookupError):
@@ -128,26 +126,49 @@ def activate(stored: RuleDocument, *, by: Actor, reason: str = "") -> RuleDocume
     stored.activated_by, stored.activated_at = by.name, timezone.now()
     stored.save(update_fields=["activated_by", "activated_at"])
     if stored.kind == RuleDocument.Kind.CATALOGUE:
-        _register_departments(_catalogue(stored.document), by)
+        for key, name in _unregistered(_catalogue(stored.document)).items():
+            register_organisation(key, name, Organisation.Kind.DEPARTMENT, by=by)
     record("启用信用信息目录或规则", stored, by=by, reason=reason, sha256=stored.sha256)
     return stored
 
 
+@transaction.atomic
 def ship() -> None:
-    """Put the documents that come with the system in force where there are none; after every migration."""
+    """Put the documents that come with the system in force where there are none; after every migration.
+
+    Like the shipped groups, they are no act of a person, and go on record only when somebody replaces them.
+    """
     for kind, name in (
         (RuleDocument.Kind.CATALOGUE, "catalogue.toml"),
         (RuleDocument.Kind.ENTERPRISE_RULE, "enterprise-rule.toml"),
     ):
-        if not RuleDocument.objects.filter(kind=kind).exists():
-            activate(store(kind, (SHIPPED / name).read_text(), by=_STORES), by=_ACTIVATES)
+        if RuleDocument.objects.filter(kind=kind).exists():
+            continue
+        document = (SHIPPED / name).read_text()
+        header = read(kind, document)
+        RuleDocument.objects.create(
+            kind=kind,
+            key=header.key,
+            version=header.version,
+            title=header.title,
+            effective_on=header.effective_on,
+            document=document,
+            sha256=sha256(document.encode()).hexdigest(),
+            stored_by=_STORED_BY,
+            activated_by=SYSTEM.name,
+            activated_at=timezone.now(),
+        )
+        if isinstance(header, Catalogue):
+            Organisation.objects.bulk_create(
+                Organisation(key=key, name=name, kind=Organisation.Kind.DEPARTMENT)
+                for key, name in _unregistered(header).items()
+            )
 
 
-def _register_departments(catalogue: Catalogue, by: Actor) -> None:
+def _unregistered(catalogue: Catalogue) -> dict[str, str]:
+    """Departments that the catalogue names and that are no organisations yet: key to name."""
     known = set(Organisation.objects.values_list("key", flat=True))
-    for department in catalogue.departments:
-        if department.key not in known:
-            register_organisation(department.key, department.name, Organisation.Kind.DEPARTMENT, by=by)
+    return {one.key: one.name for one in catalogue.departments if one.key not in known}
 
 
 def _in_force(kind: str, day: date) -> str:
