@@ -25,7 +25,9 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     source = folder / "openapi.json"
     source.write_text(json.dumps(document()))
     config = Config.from_sources(
-        ConfigFile(package_name_override=PACKAGE, post_hooks=[]),
+        ConfigFile(
+            package_name_override=PACKAGE, post_hooks=[], content_type_overrides={"application/pdf": "application/octet-stream"}
+        ),
         MetaType.NONE, source, "utf-8", False, folder / PACKAGE,
     )  # fmt: skip
     # Not even a warning: everything described can be generated.
