@@ -101,7 +101,7 @@ class TestList:
         who = office()
         swj = building.department("swj").pk
         for asked, names in (
-            ({"department__id__exact": swj}, {"乙公司"}),
+            ({"department": swj}, {"乙公司"}),
             ({"purpose": "supervision"}, {"乙公司"}),
             ({"form__exact": "PDF"}, {"乙公司"}),
             ({"mark": "night"}, {"乙公司"}),

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
@@ -76,4 +77,15 @@ class DepartmentAdmin(ReadOnlyAdmin):
         filters = super().get_list_filter(request)
         if sees_all_departments(request):
             return filters
-        return [one for one in filters if one not in (DepartmentFilter, self.department_field)]
+        return [one for one in filters if one is not DepartmentFilter]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only by what the list offers: Django lets any field be asked about through the address, and so would tell
+        of what the page does not show, such as data of natural persons."""
+        name = lookup.partition("__")[0]
+        try:
+            self.opts.get_field(name)
+        except FieldDoesNotExist:
+            return super().lookup_allowed(lookup, value, request)
+        offered = {one[0] if isinstance(one, tuple) else one.parameter_name for one in self.list_filter}
+        return name in offered and super().lookup_allowed(lookup, value, request)
