@@ -458,14 +458,14 @@ def _send_back(
 
 def _supplier(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> tuple[Viewer, RecordType]:
     who, record_type = site.own(request, row), catalogue(request).record_type(row.record_type)
-    if who is None or record_type is None:
+    if who is None or record_type is None or record_type.department != who.department.key:
         raise PermissionDenied
     return who, record_type
 
 
 def _may_change(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> bool:
-    known = catalogue(request).record_type(row.record_type)
-    return known is not None and site.own(request, row) is not None
+    known, who = catalogue(request).record_type(row.record_type), site.own(request, row)
+    return known is not None and who is not None and known.department == who.department.key
 
 
 def _may_match(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> bool:
