@@ -25,7 +25,7 @@ from applications.enterprise_credit.rules.assessment import (
     slots,
 )
 from applications.enterprise_credit.rules.figures import restored
-from ratings.published import last_seq, stage
+from ratings.published import stage
 
 #: Of the advisory lock under which one process at a time writes.
 _LOCK: Final = 0x656E7472
@@ -176,7 +176,7 @@ _RESULT: Final = "uscc text, score bigint, grade text, label text, position int,
 _WRITE: Final = f"""
     WITH written AS (
         INSERT INTO {_ASSESSMENT} (subject_id, at, "on", rule, ledger_seq, figures, score, grade, label, position, reason)
-        SELECT uscc, %(now)s, %(on)s, %(rule)s, %(seq)s, c.figures, r.score, r.grade, r.label, r.position, r.reason
+        SELECT uscc, %(now)s, %(on)s, %(rule)s, c.last_seq, c.figures, r.score, r.grade, r.label, r.position, r.reason
         FROM pg_temp.{COUNTED} c JOIN pg_temp.enterprise_result r USING (uscc)
         ORDER BY uscc
         RETURNING id, subject_id, score, grade, position
@@ -199,7 +199,7 @@ def _derive(usccs: Collection[str] | None, on: date) -> tuple[int, int]:
     """How many assessments are new, and how many enterprises moved."""
     rule = rule_on(on)
     count(usccs, slots(rule), on, weight=rule.stores.weight)
-    params: dict[str, Any] = {"now": timezone.now(), "on": on, "rule": rule.named, "seq": last_seq()}
+    params: dict[str, Any] = {"now": timezone.now(), "on": on, "rule": rule.named}
     with connection.cursor() as cursor:
         cursor.execute(_MOVED)
         moved = cursor.rowcount

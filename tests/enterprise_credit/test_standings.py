@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from applications.enterprise_credit import documents, standings, tasks
 from applications.enterprise_credit.models import Assessment, CreditSubject, RuleDocument, Standing
 from applications.enterprise_credit.rules.figures import restored
-from ratings.models import Enterprise, Pharmacy
+from ratings.models import Enterprise, Pharmacy, PublishedGrade
 from ratings.services.audit import Actor
 from tests import factories
 from tests.bank_loans.building import D, regrade, shop
@@ -96,6 +96,14 @@ class TestSubjects:
 
 @pytest.mark.django_db
 class TestDerive:
+    def test_each_names_the_last_row_of_the_ledger_about_itself(self) -> None:
+        """Whatever is published of others meanwhile."""
+        made, _life = city([95_000, 85_000], [70_000])
+        standings.refresh(None, TODAY)
+        for one, shops in made:
+            rows = PublishedGrade.objects.filter(pharmacy__in=shops).values_list("seq", flat=True)
+            assert newest(one).ledger_seq == max(rows)
+
     def test_assessed_once_and_again_when_figures_change(self) -> None:
         one, _shops, _life = rated(95_000, 85_000)
         assert standings.refresh(None, TODAY) == 1
