@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from applications.enterprise_credit import records
+from applications.enterprise_credit import records, words
 from applications.enterprise_credit.admin import record_forms, record_words
 from applications.enterprise_credit.admin.record_filters import (
     StateFilter,
@@ -172,7 +172,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
             ("记录编号", row.record_no),
             ("文书号", row.document_no or "—"),
             ("认定日期", show.day(row.decided_on)),
-            ("有效期", record_words.validity(row)),
+            ("有效期", words.days(row.valid_from, row.valid_until)),
         ]
         if row.objected_on is not None:
             facts += [("异议提出日", show.day(row.objected_on)), ("异议内容", row.objection)]
@@ -336,7 +336,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
 
     @display(description="有效期")
     def holds(self, row: CreditRecord) -> str:
-        return record_words.validity(row)
+        return words.days(row.valid_from, row.valid_until)
 
     @display(description="状态")
     def state(self, row: CreditRecord) -> SafeString:
