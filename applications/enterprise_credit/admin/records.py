@@ -52,7 +52,9 @@ class ObjectionForm(forms.Form):
     """What the enterprise objects to, since when."""
 
     on = asking.day("异议提出日")
-    text = asking.reason("异议说明", "企业认为哪里不对；查询时随这条信用信息一并显示")
+    text = asking.reason(
+        "异议说明", "企业认为哪里不对；查询时只显示异议处理中，说明只给本部门和信用信息管理员看"
+    )
 
 
 @admin.register(CreditRecord)
