@@ -13,9 +13,10 @@ class EnterpriseCreditConfig(AppConfig):
         from applications.enterprise_credit import tasks
         from applications.enterprise_credit.api.checks import OPERATIONS as CHECK_OPERATIONS
         from applications.enterprise_credit.api.lookups import OPERATIONS as LOOKUP_OPERATIONS
+        from applications.enterprise_credit.api.records import OPERATIONS as RECORD_OPERATIONS
         from ratings.published import announced, changed
 
-        entitle(CHECK_OPERATIONS | LOOKUP_OPERATIONS)
+        entitle(CHECK_OPERATIONS | LOOKUP_OPERATIONS | RECORD_OPERATIONS)
         announced.connect(tasks.on_announced, dispatch_uid="enterprise_credit")
         changed.connect(tasks.on_change, dispatch_uid="enterprise_credit")
         post_migrate.connect(_furnish, sender=self, dispatch_uid="enterprise_credit")

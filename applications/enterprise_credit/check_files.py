@@ -185,4 +185,7 @@ def _report(row: list[str], bound: dict[str, Bound]) -> Report:
     told = _cell(row, bound.get(_AMOUNT))
     fen = int(amount_parser(bound[_AMOUNT].unit, 0, MAX_FEN)(told)) if told else None
     uscc = compact(_cell(row, bound.get(_USCC))).upper().removeprefix("'")
-    return Report(int(number), _OUTCOMES[outcome], fen, _cell(row, bound.get(_NOTE)), uscc)
+    note = _cell(row, bound.get(_NOTE))
+    if note == harmless(note[1:]):
+        note = note[1:]  # as it was before it was made harmless
+    return Report(int(number), _OUTCOMES[outcome], fen, note, uscc)

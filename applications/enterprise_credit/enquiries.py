@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection, transaction
+from django.utils import timezone
 from openpyxl import Workbook
 
 from applications.enterprise_credit import words
@@ -73,7 +74,7 @@ def enquire(uscc: str, reason: str, at: datetime, *, by: Actor, form: str) -> En
         pk: f"{grade}（{words.points(score)}）" if grade else "不评等级"
         for pk, grade, score in Assessment.objects.filter(pk__in=ids).values_list("pk", "grade", "score")
     }
-    titles = {one.key: one.title for one in catalogue_on(at.date()).record_types}
+    titles = {one.key: one.title for one in catalogue_on(timezone.localdate(at)).record_types}
     name = CreditSubject.objects.filter(pk=uscc).values_list("name", flat=True).first()
     looks = tuple(
         Told(row.at, row.department.name, who(row), row.purpose_title, row.case_no, row.get_form_display(), what_was_shown(row, titles, grades))

@@ -85,11 +85,12 @@ def accept_file(batch: RecordBatch, *, by: Actor, skip_refused: bool = False) ->
     """Read the kept file again, hold it against what is recorded now, and write it, in one transaction.
 
     Raises RowsRefused when rows are refused, unless ``skip_refused``; the batch then keeps what was found now. Raises
-    BatchNotOpen when it was accepted or dropped before, UnreadableFile when the file is gone, and DatabaseRefused.
+    Refused where another department supplies the type by now, BatchNotOpen when it was accepted or dropped before, UnreadableFile when the file is gone, and DatabaseRefused.
     """
     with _translated(), transaction.atomic():
         batch = _open_batch(batch)
         record_type = type_of(batch)
+        demand_own(record_type, batch.department)
         record_store.one_writer_at_a_time(record_type.key)
         _compare(batch, record_type, files.kept_file(batch), Reading.of(batch.mapping))
         stopped = bool(batch.refused) and not skip_refused

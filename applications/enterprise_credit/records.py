@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from applications.clients.models import Organisation
-from applications.enterprise_credit import intake
+from applications.enterprise_credit import intake, record_store, standings
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.matching import match_waiting
 from applications.enterprise_credit.models import CreditRecord, CreditSubject, RecordBatch
@@ -45,6 +45,7 @@ def fill_in(
     Raises RowRefused for what is wrong with it, and Refused for another department's type and a number that is taken.
     """
     demand_own(record_type, department)
+    record_store.one_writer_at_a_time(record_type.key)
     taken = CreditRecord.objects.filter(record_type=record_type.key, record_no=row.get("record_no", ""))
     if taken.filter(voided_at=None).exists():
         raise Refused("这个编号已有信用信息；要更正请打开那一条，另立请换编号。")
@@ -137,6 +138,7 @@ def register_subject(row: CreditRecord, *, reason: str = "", by: Actor) -> Credi
 
     Raises Refused where it is registered already.
     """
+    standings.lock()
     row = _waiting(row)
     subject, is_new = CreditSubject.objects.get_or_create(
         uscc=row.uscc,
@@ -205,11 +207,15 @@ def _own_type(row: CreditRecord, department: Organisation) -> RecordType:
 
 
 def _demand_live(row: CreditRecord) -> None:
+    """No other version follows until this transaction ends. Raises Refused where one has."""
+    record_store.one_writer_at_a_time(row.record_type)
     if CreditRecord.objects.filter(pk=row.pk, voided_at__isnull=False).exists():
         raise Refused("这一版本已更正或已撤销；请打开现行版本。")
 
 
 def _locked(row: CreditRecord) -> CreditRecord:
+    """A live record to be changed; an intake of its type waits, lest it follow what was there before."""
+    record_store.one_writer_at_a_time(row.record_type)
     found = CreditRecord.objects.select_for_update(of=("self",)).get(pk=row.pk)
     if found.voided_at is not None:
         raise Refused("这一版本已更正或已撤销；请打开现行版本。")

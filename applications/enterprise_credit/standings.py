@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from applications.enterprise_credit.counting import COUNTED, STORES, count, pages, stage_stores
 from applications.enterprise_credit.documents import rule_named, rule_on
+from applications.enterprise_credit.matching import match_waiting
 from applications.enterprise_credit.models import Assessment, CreditSubject, Standing
 from applications.enterprise_credit.names import grams, name_key
 from applications.enterprise_credit.rules.assessment import (
@@ -24,7 +25,7 @@ from applications.enterprise_credit.rules.assessment import (
     slots,
 )
 from applications.enterprise_credit.rules.figures import restored
-from ratings.published import last_seq, stage
+from ratings.published import stage
 
 #: Of the advisory lock under which one process at a time writes.
 _LOCK: Final = 0x656E7472
@@ -39,12 +40,13 @@ _REGISTRY: Final = "定点药店登记"
 def refresh(usccs: Collection[str] | None, on: date) -> int:
     """Subjects, assessments and ranks of enterprises (None = all) in accord with the day; how many assessments are new.
 
-    Waits for another process that is at it. Costs of one enterprise do not grow with their number, but where its
+    Records that wait for enterprises that appear or are renamed match, and count. Waits for another process that is at it. Costs of one enterprise do not grow with their number, but where its
     score changes, for the ranks.
     """
     lock()
     _stage(usccs, on)
-    _sync(usccs is None)
+    if _sync(usccs is None):
+        match_waiting(usccs)
     derived, moved = _derive(usccs, on)
     _drop(STORES)
     if derived or moved:
@@ -64,6 +66,8 @@ def sync_subjects(codes: Collection[str] | None = None) -> int:
     usccs = None if codes is None else enterprises_of(codes, today)
     _stage(usccs, today)
     written = _sync(codes is None)
+    if written:
+        match_waiting(usccs)
     _drop(STORES)
     return written
 
@@ -152,7 +156,8 @@ def _sync(whole: bool) -> int:
         for page in pages("enterprise_registered", "name"):
             with cursor.copy("COPY pg_temp.enterprise_named FROM STDIN") as copy:
                 for uscc, name in page:
-                    copy.write_row((uscc, name, name_key(name), grams(name)))
+                    # a name of nothing but marks is compared as it is: it must not keep out all the others
+                    copy.write_row((uscc, name, name_key(name) or name, grams(name)))
         cursor.execute(_WRITE_SUBJECTS, {"now": timezone.now(), "by": _REGISTRY})
         written = cursor.rowcount
         if whole:
@@ -171,7 +176,7 @@ _RESULT: Final = "uscc text, score bigint, grade text, label text, position int,
 _WRITE: Final = f"""
     WITH written AS (
         INSERT INTO {_ASSESSMENT} (subject_id, at, "on", rule, ledger_seq, figures, score, grade, label, position, reason)
-        SELECT uscc, %(now)s, %(on)s, %(rule)s, %(seq)s, c.figures, r.score, r.grade, r.label, r.position, r.reason
+        SELECT uscc, %(now)s, %(on)s, %(rule)s, c.last_seq, c.figures, r.score, r.grade, r.label, r.position, r.reason
         FROM pg_temp.{COUNTED} c JOIN pg_temp.enterprise_result r USING (uscc)
         ORDER BY uscc
         RETURNING id, subject_id, score, grade, position
@@ -194,7 +199,7 @@ def _derive(usccs: Collection[str] | None, on: date) -> tuple[int, int]:
     """How many assessments are new, and how many enterprises moved."""
     rule = rule_on(on)
     count(usccs, slots(rule), on, weight=rule.stores.weight)
-    params: dict[str, Any] = {"now": timezone.now(), "on": on, "rule": rule.named, "seq": last_seq()}
+    params: dict[str, Any] = {"now": timezone.now(), "on": on, "rule": rule.named}
     with connection.cursor() as cursor:
         cursor.execute(_MOVED)
         moved = cursor.rowcount

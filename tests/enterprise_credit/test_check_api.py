@@ -105,6 +105,7 @@ def test_the_same_key_gives_the_same_answer_once_and_another_list_409() -> None:
         (asked(), {"codes"}),
         (asked(*["x"] * (MAX_LINES + 1)), {"codes"}),
         ({**asked(), "codes": ["x", 1, " "]}, {"codes.1", "codes.2"}),
+        ({**asked("x", title="\0"), "purpose": "subsidy", "case_no": "\0 "}, {"title", "case_no"}),
         ({**asked("x"), "titel": "x"}, {"titel"}),
     ],
 )

@@ -196,6 +196,15 @@ def reported(content: bytes) -> list[Report]:
     return check_files.read_outcomes(io.BytesIO(content), len(content))
 
 
+def test_a_note_comes_back_as_it_was_reported(checked: BatchCheck) -> None:
+    """Not with what keeps spreadsheets from taking it for a formula."""
+    report_outcomes(viewer(), checked, [Report(1, "OTHER", None, "=另案处理")], AT)
+    for format in check_files.FORMATS:
+        content = check_files.written(checked, format)
+        assert [one.note for one in reported(content)] == ["=另案处理"]
+        assert report_outcomes(viewer(), checked, reported(content), AT) == 0
+
+
 def test_a_file_that_was_filled_in_comes_back(checked: BatchCheck) -> None:
     content = filled(
         checked, (1, "已给予", 12345.6, None), (2, "已给予", "1 万元", "已整改"), (3, "REFUSED", None, None)

@@ -1,6 +1,8 @@
 """The catalogue and the rule in the admin: who may what, bad input told, put in force by two, the effect of a draft."""
 
+from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -11,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from applications.enterprise_credit import documents, previewing, standings
+from applications.enterprise_credit import documents, previewing, standings, tasks
 from applications.enterprise_credit.admin.documents import MAX_DOCUMENT
 from applications.enterprise_credit.models import Assessment, RuleDocument, Standing
 from applications.enterprise_credit.roles import APPROVER, CREDIT_OFFICE, OFFICER
@@ -152,6 +154,19 @@ class TestDraft:
             action="启用信用信息目录或规则", subject__endswith=f":{one.pk}"
         ).exists()
         assert approver.get(url("activate", one.pk)).status_code == 302
+
+    @pytest.mark.parametrize(("days", "derived"), [(0, 1), (1, 0)])
+    def test_all_are_derived_anew_by_what_is_in_force_already(
+        self, days: int, derived: int, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        day = timezone.localdate() + timedelta(days=days)
+        one = draft(NEXT.replace("2026-01-01", day.isoformat()))
+        with (
+            mock.patch.object(tasks.refresh, "delay") as told,
+            django_capture_on_commit_callbacks(execute=True),
+        ):
+            keeper(APPROVER).post(url("activate", one.pk), {"reason": "局办公会"})
+        assert told.call_args_list == [mock.call(None)] * derived
 
     def test_not_by_who_stored_it(self) -> None:
         approver = keeper(APPROVER)

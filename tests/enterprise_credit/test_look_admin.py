@@ -101,7 +101,7 @@ class TestList:
         who = office()
         swj = building.department("swj").pk
         for asked, names in (
-            ({"department__id__exact": swj}, {"乙公司"}),
+            ({"department": swj}, {"乙公司"}),
             ({"purpose": "supervision"}, {"乙公司"}),
             ({"form__exact": "PDF"}, {"乙公司"}),
             ({"mark": "night"}, {"乙公司"}),
@@ -347,3 +347,9 @@ class TestForgetting:
 def test_a_superuser_of_no_department_keeps_the_whole() -> None:
     look()
     assert "某公司" in Officer(user=User.objects.create_superuser("root")).get(LIST)
+
+
+def test_an_answer_goes_by_the_day_in_shanghai() -> None:
+    """The first catalogue is in force from 1 January 2024, eight hours before that day begins in Greenwich."""
+    midnight = datetime(2023, 12, 31, 16, tzinfo=UTC)
+    assert enquiries.enquire(CODE, "申请", midnight, by=Actor("丙"), form="page").looks == ()

@@ -134,6 +134,13 @@ class TestRefusals:
         assert problem["detail_en"] == "No enterprise has this social credit code; the look is on record."
         assert looks() == [("API", UNKNOWN, False)]
 
+    def test_blanks_in_a_code_are_left_out_of_the_record_too(self) -> None:
+        subject, _ = chain(A)
+        code = subject.uscc.lower()
+        told = Program().ask(f"{code[:8]} {code[8:]}/", purpose="permit", case_no="1")
+        assert told["social_credit_code"] == subject.uscc
+        assert [one.uscc for one in Look.objects.all()] == [subject.uscc]
+
     def test_what_is_no_code(self) -> None:
         problem = Program().ask("9133/", 404, purpose="award")
         assert problem["detail_en"].startswith("A social credit code is eighteen")

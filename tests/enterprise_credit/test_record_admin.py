@@ -80,6 +80,30 @@ class TestWhoSees:
         assert supplier.get(url("creditrecord_change", other.pk)).status_code == 404
 
     @pytest.mark.parametrize("group", [CREDIT_OFFICE, INSPECTOR])
+    def test_nothing_of_natural_persons_is_told_by_asking_through_the_address(self, group: str) -> None:
+        browser = keeper(group)
+        penalty()
+        batch("scjgj-penalty", "scjgj", problems=[{"line": 1, "value": SECRET}])
+        for page, asked in (
+            (LIST, {"type": "scjgj-penalty", "data__responsible__startswith": SECRET[0]}),
+            (LIST, {"type": "scjgj-penalty", "data__icontains": SECRET}),
+            (LIST, {"batch__problems__0__value": SECRET}),
+            (BATCHES, {"problems__0__value__startswith": SECRET[0]}),
+        ):
+            assert browser.get(url(page), asked).status_code == 400, asked
+        assert browser.get(url(BATCHES), {"state__exact": "ACCEPTED"}).status_code == 200
+
+    @pytest.mark.parametrize("group", [CREDIT_OFFICE, INSPECTOR])
+    def test_what_a_file_was_filled_up_with_about_natural_persons_is_not_told(
+        self, supplier: Client, group: str
+    ) -> None:
+        filled = {"data.responsible": SECRET, "document_no": "罚字"}
+        page = url("recordbatch_change", batch("scjgj-penalty", "scjgj", mapping={"defaults": filled}).pk)
+        assert SECRET in text(supplier.get(page))
+        kept = text(keeper(group).get(page))
+        assert SECRET not in kept and "罚字" in kept
+
+    @pytest.mark.parametrize("group", [CREDIT_OFFICE, INSPECTOR])
     def test_those_who_keep_the_whole_see_nothing_of_natural_persons(self, group: str) -> None:
         browser = keeper(group)
         mine, other = penalty(), record(subject(), "swj-arrears", data={"amount_fen": 1})

@@ -9,15 +9,20 @@ from typing import Any
 import openpyxl
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
 
-from applications.enterprise_credit import record_files
+from applications.enterprise_credit import documents, record_files
 from applications.enterprise_credit.models import CreditRecord, RecordBatch, RuleDocument
+from applications.enterprise_credit.roles import SUPPLIER
 from applications.enterprise_credit.rules.catalogue import RecordType
 from ratings.models import AuditEvent
+from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.imports import BatchNotOpen, RowsRefused, UnreadableFile, template_csv
-from tests.enterprise_credit.building import department, subject
+from tests.enterprise_credit.building import department, member, record, subject
 from tests.enterprise_credit.supplying import BY, HEADERS, csv, program, record_type, row, take, withdrawal
 from tests.factories import uscc
 
@@ -279,6 +284,39 @@ class TestDeciding:
         assert RuleDocument.objects.exists()
         with pytest.raises(Refused, match="已没有“gone”"):
             record_files.accept_file(batch, by=BY)
+
+
+def moved_to_the_tax_office() -> None:
+    """A catalogue in force from today by which another department supplies the penalties."""
+    text = (documents.SHIPPED / "catalogue.toml").read_text()
+    at = text.index('key = "scjgj-penalty"')
+    moved = text[:at] + text[at:].replace('department = "scjgj"', 'department = "swj"', 1)
+    moved = moved.replace("version = 1", "version = 2", 1).replace(
+        "2024-01-01", timezone.localdate().isoformat(), 1
+    )
+    draft = documents.store(RuleDocument.Kind.CATALOGUE, moved, by=Actor("甲"))
+    documents.activate(draft, by=Actor("乙"))
+
+
+def test_a_type_that_another_department_supplies_by_now() -> None:
+    batch = check(csv(f"A1,{subject().uscc},某医药有限公司,,2026-1-5,,,警告,,"))
+    moved_to_the_tax_office()
+    with pytest.raises(Refused, match="不由市场监督管理局提供"):
+        record_files.accept_file(batch, by=BY)
+    assert not CreditRecord.objects.exists()
+    record_files.drop_file(batch, by=BY)
+
+
+def test_the_form_of_a_record_is_not_shown_to_who_supplies_it_no_more(client: Client) -> None:
+    """It holds what is about natural persons."""
+    row_ = record(subject(), data={"content": "警告", "responsible": "张三丰"})
+    client.force_login(member(group=SUPPLIER))
+    url = reverse("admin:enterprise_credit_creditrecord_correct", args=(row_.pk,))
+    assert "张三丰" in client.get(url).content.decode()
+    moved_to_the_tax_office()
+    assert client.get(url).status_code == 403
+    page = client.get(reverse("admin:enterprise_credit_creditrecord_change", args=(row_.pk,)))
+    assert page.status_code == 200 and "张三丰" not in page.content.decode()
 
 
 def test_the_template_can_be_filled_in() -> None:

@@ -7,9 +7,12 @@ from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db import connection
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from applications.clients.calls import title_of
+from applications.clients.models import Organisation
+from applications.clients.services import register_organisation
 from applications.enterprise_credit import roles
 from applications.enterprise_credit.admin.scoping import (
     DepartmentAdmin,
@@ -17,10 +20,12 @@ from applications.enterprise_credit.admin.scoping import (
     sees_all_departments,
     viewer,
 )
+from applications.enterprise_credit.api import urls
 from applications.enterprise_credit.models import CreditRecord, Membership, RecordBatch
 from applications.roles import INSPECTOR
 from ratings.admin.permissions import in_words, is_shipped, offered
 from ratings.models import StaffScope
+from ratings.services.audit import Actor
 from tests.enterprise_credit import building
 
 pytestmark = pytest.mark.django_db
@@ -146,3 +151,43 @@ class TestGroups:
     def test_nobody_both_stores_and_puts_in_force(self) -> None:
         for granted in roles.GRANTS.values():
             assert not {"add_ruledocument", "change_ruledocument"} <= granted
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("look/?purpose=%00", "look/?form__exact=%00", "look/%00/change/", "batchcheck/?purpose=%00"),
+        *(
+            "measurecase/?measure=%00",
+            "measurecase/?district=99999999999999999999",
+            "batchcheck/?department=%00",
+        ),
+        *("creditrecord/?type=%00", "recordbatch/?source__exact=%00", "creditsubject/%00/change/"),
+        *(
+            "creditsubject/%00/report.pdf",
+            "creditsubject/x/change/",
+            "recordbatch/99999999999999999999/change/",
+        ),
+    ],
+)
+def test_what_the_database_cannot_take_is_refused(path: str, client: Client) -> None:
+    user = building.member("swj", roles.SUPPLIER)
+    user.groups.add(Group.objects.get(name=roles.OFFICER))
+    client.force_login(user)
+    assert client.get(f"/admin/enterprise_credit/{path}").status_code in {200, 302, 400, 404}
+
+
+def test_banks_are_not_offered_among_departments(client: Client) -> None:
+    register_organisation("bankx", "某某银行", Organisation.Kind.BANK, by=Actor("甲"))
+    for user in (building.member(), keeper(INSPECTOR)):
+        client.force_login(user)
+        for name in ("look", "batchcheck", "measurecase"):
+            page = client.get(f"/admin/enterprise_credit/{name}/").content.decode()
+            assert "某某银行" not in page
+            assert ("税务局" in page) == (not hasattr(user, "department"))
+
+
+def test_all_operations_of_departments_are_told_in_chinese() -> None:
+    named = {view.callback.view_class.operation for view in urls.urlpatterns}
+    assert len(named) == 9
+    assert not {name for name in named if title_of(name) == name}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from applications.enterprise_credit import documents, standings, tasks
 from applications.enterprise_credit.models import Assessment, CreditSubject, RuleDocument, Standing
 from applications.enterprise_credit.rules.figures import restored
-from ratings.models import Enterprise, Pharmacy
+from ratings.models import Enterprise, Pharmacy, PublishedGrade
 from ratings.services.audit import Actor
 from tests import factories
 from tests.bank_loans.building import D, regrade, shop
@@ -65,6 +65,28 @@ class TestSubjects:
         assert standings.sync_subjects() == 1
         assert of(one).district is None
 
+    def test_what_waited_for_them_matches_and_counts(self) -> None:
+        one, _shops, _life = rated(95_000)
+        about = CreditSubject(uscc=one.uscc, name=one.name)
+        waits = building.record(about, match="NO_SUBJECT", subject=None)
+        renamed = building.record(about, match="NAME_DIFFERS", subject=None, name="新名称有限公司")
+        standings.refresh([one.uscc], TODAY)
+        waits.refresh_from_db()
+        assert (waits.match, waits.subject_id, sum(newest(one).figures["records"]) > 0) == (
+            "MATCHED",
+            one.uscc,
+            True,
+        )
+        Enterprise.objects.filter(pk=one.pk).update(name="新名称有限公司")
+        standings.sync_subjects()
+        renamed.refresh_from_db()
+        assert renamed.match == "MATCHED"
+
+    def test_a_name_of_marks_keeps_out_none_of_the_others(self) -> None:
+        chain(1, name="——")
+        chain(1)
+        assert standings.sync_subjects() == 2
+
     def test_one_that_a_department_named_becomes_the_registrys(self) -> None:
         one, _ = chain(1)
         building.subject(uscc=one.uscc, origin="DEPARTMENT", district=None, name="部门所称")
@@ -74,6 +96,14 @@ class TestSubjects:
 
 @pytest.mark.django_db
 class TestDerive:
+    def test_each_names_the_last_row_of_the_ledger_about_itself(self) -> None:
+        """Whatever is published of others meanwhile."""
+        made, _life = city([95_000, 85_000], [70_000])
+        standings.refresh(None, TODAY)
+        for one, shops in made:
+            rows = PublishedGrade.objects.filter(pharmacy__in=shops).values_list("seq", flat=True)
+            assert newest(one).ledger_seq == max(rows)
+
     def test_assessed_once_and_again_when_figures_change(self) -> None:
         one, _shops, _life = rated(95_000, 85_000)
         assert standings.refresh(None, TODAY) == 1

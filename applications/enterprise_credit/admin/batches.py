@@ -263,7 +263,9 @@ class RecordBatchAdmin(DepartmentAdmin):
             ],
             columns=[(theirs[name], label) for name, label in columns.items() if name in theirs],
             defaults=[
-                (columns.get(ours, ours), text) for ours, text in (mapping.get("defaults") or {}).items()
+                (columns.get(ours, ours), text)
+                for ours, text in (mapping.get("defaults") or {}).items()
+                if viewer(request) is not None or ours in _of_nobody(record_type)
             ],
             ignored=read_as.get("ignored_columns") or [],
             read_as=[
@@ -367,6 +369,14 @@ class RecordBatchAdmin(DepartmentAdmin):
 
     def accepted_shown(self, row: RecordBatch) -> str:
         return f"{row.accepted_by}，{show.moment(row.accepted_at)}" if row.accepted_at else "—"
+
+
+def _of_nobody(record_type: RecordType | None) -> set[str]:
+    """The columns of a type, those about natural persons left out; none of a type that is no more."""
+    if record_type is None:
+        return set()
+    personal = {f"data.{field.key}" for field in record_type.fields if field.personal}
+    return {column.name for column in record_files.kind_of(record_type).columns} - personal
 
 
 def _download(answer: Any, name: str) -> Any:

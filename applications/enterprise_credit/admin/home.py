@@ -136,7 +136,9 @@ def _of_keeper(request: HttpRequest) -> list[Duty]:
 
 def _own_looks(who: Viewer) -> Card:
     """What the user looked at last; to read on takes a purpose again."""
-    rows = Look.objects.filter(department=who.department, by=who.name, found=True).exclude(form="CHECK")
+    rows = Look.objects.filter(department=who.department, by=who.name, client=None, found=True).exclude(
+        form="CHECK"
+    )
     told = [
         (row.name, reverse("admin:enterprise_credit_creditsubject_change", args=(row.uscc,)), _told(row))
         for row in rows[:_SHOWN]

@@ -14,16 +14,16 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import (
-    ChoicesDropdownFilter,
-    DropdownFilter,
-    RangeDateTimeFilter,
-    RelatedDropdownFilter,
-)
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter
 from unfold.decorators import action, display
 
 from applications.enterprise_credit import enquiries, look_figures, words
-from applications.enterprise_credit.admin.scoping import DepartmentAdmin, sees_all_departments, viewer
+from applications.enterprise_credit.admin.scoping import (
+    DepartmentAdmin,
+    DepartmentFilter,
+    sees_all_departments,
+    viewer,
+)
 from applications.enterprise_credit.admin.tables import drawn
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.look_figures import Figures, Unusual
@@ -122,7 +122,7 @@ class LookAdmin(ExportAdmin, DepartmentAdmin):
     list_display = ("when", "who", "enterprise", "why", "form_shown", "marks")
     list_select_related = ("department", "client")
     list_filter = (
-        ("department", RelatedDropdownFilter), PurposeFilter, ("form", ChoicesDropdownFilter), MarkFilter,
+        DepartmentFilter, PurposeFilter, ("form", ChoicesDropdownFilter), MarkFilter,
         ("at", RangeDateTimeFilter),
     )  # fmt: skip
     list_filter_submit = True
@@ -160,7 +160,7 @@ class LookAdmin(ExportAdmin, DepartmentAdmin):
         if not term:
             return queryset, False
         if is_whole_code(term):
-            return queryset.filter(uscc=term.upper()), False
+            return queryset.filter(uscc="".join(term.split()).upper()), False
         return queryset.filter(by=term), False
 
     def has_whole_permission(self, request: HttpRequest) -> bool:

@@ -161,6 +161,7 @@ class CreditSubjectAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The profile, for half an hour after its purpose was stated; what has changed meanwhile is one more look."""
         who, now = self._viewer(request), timezone.now()
+        _demand_code(object_id)
         catalogue = catalogue_on(timezone.localdate(now))
         look = recent_look(who, object_id, now)
         aim = _aim_of(look, catalogue)
@@ -208,6 +209,7 @@ class CreditSubjectAdmin(ReadOnlyAdmin):
 
     def _file(self, request: HttpRequest, uscc: str, form: str) -> HttpResponse:
         who, now = self._viewer(request), timezone.now()
+        _demand_code(uscc)
         page = reverse("admin:enterprise_credit_creditsubject_change", args=(uscc,))
         if request.method != "POST":
             return HttpResponseRedirect(page)
@@ -233,6 +235,12 @@ class CreditSubjectAdmin(ReadOnlyAdmin):
         if who is None or not self.has_view_permission(request):
             raise PermissionDenied("只有部门人员可以查询企业信用。")
         return who
+
+
+def _demand_code(text: str) -> None:
+    """Raises Http404 for what no enterprise can have as its code; that tells nothing of any."""
+    if not is_whole_code(text):
+        raise Http404("这不是统一社会信用代码。")
 
 
 def _url(name: str, uscc: str) -> str:

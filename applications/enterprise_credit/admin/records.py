@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from applications.enterprise_credit import records
+from applications.enterprise_credit import records, words
 from applications.enterprise_credit.admin import record_forms, record_words
 from applications.enterprise_credit.admin.record_filters import (
     StateFilter,
@@ -52,7 +52,9 @@ class ObjectionForm(forms.Form):
     """What the enterprise objects to, since when."""
 
     on = asking.day("异议提出日")
-    text = asking.reason("异议说明", "企业认为哪里不对；查询时随这条信用信息一并显示")
+    text = asking.reason(
+        "异议说明", "企业认为哪里不对；查询时只显示异议处理中，说明只给本部门和信用信息管理员看"
+    )
 
 
 @admin.register(CreditRecord)
@@ -172,7 +174,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
             ("记录编号", row.record_no),
             ("文书号", row.document_no or "—"),
             ("认定日期", show.day(row.decided_on)),
-            ("有效期", record_words.validity(row)),
+            ("有效期", words.days(row.valid_from, row.valid_until)),
         ]
         if row.objected_on is not None:
             facts += [("异议提出日", show.day(row.objected_on)), ("异议内容", row.objection)]
@@ -336,7 +338,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
 
     @display(description="有效期")
     def holds(self, row: CreditRecord) -> str:
-        return record_words.validity(row)
+        return words.days(row.valid_from, row.valid_until)
 
     @display(description="状态")
     def state(self, row: CreditRecord) -> SafeString:
@@ -458,14 +460,14 @@ def _send_back(
 
 def _supplier(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> tuple[Viewer, RecordType]:
     who, record_type = site.own(request, row), catalogue(request).record_type(row.record_type)
-    if who is None or record_type is None:
+    if who is None or record_type is None or record_type.department != who.department.key:
         raise PermissionDenied
     return who, record_type
 
 
 def _may_change(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> bool:
-    known = catalogue(request).record_type(row.record_type)
-    return known is not None and site.own(request, row) is not None
+    known, who = catalogue(request).record_type(row.record_type), site.own(request, row)
+    return known is not None and who is not None and known.department == who.department.key
 
 
 def _may_match(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> bool:

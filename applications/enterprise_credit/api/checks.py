@@ -146,7 +146,7 @@ def _asked(given: dict[str, Any], catalogue: Catalogue) -> list[str]:
         value = given.get(name)
         if value is None and name == "case_no":
             continue
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not value.replace("\0", " ").strip():
             faults.wrong(name, _("须为字符串，不能空着。"))
         elif len(value.strip()) > most:
             faults.wrong(name, _("最多 {most} 字。"), most=most)

@@ -105,7 +105,7 @@ class Enterprise(LookupView):
         self.note(subject=uscc, purpose=asked.one("purpose"))
         catalogue = catalogue_on(timezone.localdate(now))
         aim = self.aim(asked, catalogue)
-        code = uscc.upper()
+        code = "".join(uscc.split()).upper()
         if not is_whole_code(code):
             raise Problem(404, _NO_CODE)
         found = profile(code, who, catalogue, timezone.localdate(now))

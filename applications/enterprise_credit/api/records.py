@@ -27,6 +27,12 @@ from applications.enterprise_credit.rules.fields import Fault, json_schema
 from creditsys.addresses import client_address
 from ratings.services.audit import Actor
 
+#: What the operations are called in the record of calls.
+OPERATIONS: Final = {
+    "department_record_types": "读取可报送的信用信息类型",
+    "department_records": "报送信用信息",
+    "department_batch": "读取报送结果",
+}
 HEADER: Final = "Idempotency-Key"
 #: A string of RFC 8941, or the same without its quotation marks; no longer than what is kept.
 _KEY: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,80})"|([0-9A-Za-z._:-]{1,80})')

@@ -68,7 +68,7 @@ class Assessment(models.Model):
     on = models.DateField("评定日")
     #: key@version of the enterprise rule
     rule = models.CharField("规则", max_length=60)
-    #: last row of the published ledger that is in the figures
+    #: last row of the published ledger about its pharmacies when the figures were counted, 0 = none
     ledger_seq = models.BigIntegerField("账本序号")
     #: of rules.figures.Figures
     figures = models.JSONField("数据")
