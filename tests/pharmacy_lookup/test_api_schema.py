@@ -110,4 +110,5 @@ class TestAddress:
 
     def test_no_address_of_another_host_but_the_example(self) -> None:
         text = Client().get("/api/v1/schema/").content.decode()
-        assert text.count("https://") == text.count("https://credit.example.org")
+        known = ("https://credit.example.org", "https://json-schema.org/draft/2020-12/schema")
+        assert text.count("https://") == sum(map(text.count, known))

@@ -46,7 +46,7 @@ def test_texts_are_found() -> None:
         file for file, _ in TEXTS
     }
     assert [folder.parent.name for folder in CATALOGUES] == [
-        "bank_loans", "clients", "applications", "pharmacy_lookup"
+        "bank_loans", "clients", "enterprise_credit", "applications", "pharmacy_lookup"
     ]  # fmt: skip
 
 
