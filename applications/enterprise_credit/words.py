@@ -40,7 +40,7 @@ def value(field: RecordField, given: Any) -> str:
 
 def days(first: date | None, end: date | None) -> str:
     """From which day to which; ``end`` is the first day on which it holds no more."""
-    return f"{day(first)}起，{f'{day(end)}失效' if end else '长期有效'}"
+    return f"{day(first)}起，{f'{day(end)}失效' if end else '失效日未定'}"
 
 
 def points(thousandths: int | None) -> str:

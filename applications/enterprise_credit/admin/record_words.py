@@ -2,29 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from django.utils.safestring import SafeString
 
+from applications.enterprise_credit import words
 from applications.enterprise_credit.models import CreditRecord
-from applications.enterprise_credit.rules.catalogue import Catalogue, RecordField, RecordType, shown_fields
+from applications.enterprise_credit.rules.catalogue import Catalogue, RecordType, shown_fields
 from ratings.admin import show
 
 Match = CreditRecord.Match
-
-
-def value_shown(field: RecordField, value: Any) -> str:
-    """A value of a field: amounts in yuan, dates in words."""
-    if value in (None, ""):
-        return "—"
-    if field.type == "amount_fen" and isinstance(value, int):
-        return show.yuan(value)
-    if field.type == "date":
-        try:
-            return show.day(date.fromisoformat(str(value)))
-        except ValueError:
-            return str(value)
-    return str(value)
 
 
 def content(record: CreditRecord, record_type: RecordType | None, department: str) -> list[tuple[str, str]]:
@@ -33,7 +19,7 @@ def content(record: CreditRecord, record_type: RecordType | None, department: st
     if record_type is None:
         return []
     return [
-        (field.label, value_shown(field, record.data.get(field.key)))
+        (field.label, words.value(field, record.data.get(field.key)))
         for field in shown_fields(record_type, department)
     ]
 
@@ -58,8 +44,7 @@ def standing(record: CreditRecord, today: date) -> SafeString:
 
 
 def validity(record: CreditRecord) -> str:
-    until = f"{show.day(record.valid_until)}失效" if record.valid_until else "未定"
-    return f"{show.day(record.valid_from)}起，{until}"
+    return words.days(record.valid_from, record.valid_until)
 
 
 def type_titles(catalogue: Catalogue) -> Mapping[str, str]:
