@@ -47,7 +47,9 @@ class Line:
 
 
 def score_line(scores: Sequence[Score]) -> Line | None:
-    """Where each score lies, y from the top; None where there is none. Days without a grade part the runs."""
+    """Where each score lies, y from the top; None where there is none. Days without a grade part the runs; of several
+    scores of a day the last one counts."""
+    scores = list({one.on: one for one in scores}.values())
     values = [one.score for one in scores if one.score is not None]
     if not values:
         return None
@@ -89,8 +91,8 @@ def score_chart(scores: Sequence[Score]) -> SafeString:
         for one in labelled(line.runs)
     ]
     points = [one for run in line.runs for one in run]
-    for one in dict.fromkeys((points[0], points[-1])):
-        parts.append(format_html('<text x="{}" y="{}">{}</text>', one.x, BASE + 28, one.on.isoformat()))
+    for x, on in dict.fromkeys((one.x, one.on) for one in (points[0], points[-1])):
+        parts.append(format_html('<text x="{}" y="{}">{}</text>', x, BASE + 28, on.isoformat()))
     return _svg("历次企业信用分折线图；数值见下表", WIDTH, HEIGHT, parts)
 
 
