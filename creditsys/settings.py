@@ -318,10 +318,13 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "定点零售药店信用评价接口 API of pharmacies' credit grades",
     "DESCRIPTION": (
         "**公众**：查询定点零售药店及其已公布的信用等级，无需登记。**银行**：符合贷款产品条件的药店名单及其变动，"
-        "须用客户端凭证（OAuth 2.0）取得访问令牌；每个答复都签名（RFC 9421，公钥见 /api/v1/jwks/），每次调用都记录在案。\n\n"
+        "须用客户端凭证（OAuth 2.0）取得访问令牌；每个答复都签名（RFC 9421，公钥见 /api/v1/jwks/），每次调用都记录在案。"
+        "**政府部门**：写明用途查询企业信用、核查名单、报送信用信息，凭证和签名同上。\n\n"
         "**Everybody**: designated pharmacies and their published credit grades, open to all. **Banks**: the pharmacies"
         " eligible for a loan product and every change of that list, with an access token by client credentials"
-        " (OAuth 2.0); each answer is signed (RFC 9421, public keys at /api/v1/jwks/), each call is put on record.\n\n"
+        " (OAuth 2.0); each answer is signed (RFC 9421, public keys at /api/v1/jwks/), each call is put on record."
+        " **Departments**: the credit of enterprises for a stated purpose, checks of lists, supply of credit records;"
+        " tokens and signatures as for banks.\n\n"
         "出错时按 RFC 9457 答复，中英文并列。Errors are told as RFC 9457 has it, in Chinese and English."
     ),
     "TAGS": [

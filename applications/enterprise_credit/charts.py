@@ -46,7 +46,9 @@ class Line:
 
 
 def score_line(scores: Sequence[Score]) -> Line | None:
-    """Where each score lies, y from the top; None where there is none. Days without a grade part the runs."""
+    """Where each score lies, y from the top; None where there is none. Days without a grade part the runs; of several
+    scores of a day the last one counts."""
+    scores = list({one.on: one for one in scores}.values())
     values = [one.score for one in scores if one.score is not None]
     if not values:
         return None
@@ -85,9 +87,8 @@ def score_chart(scores: Sequence[Score]) -> SafeString:
         parts += [charts.tag("circle", class_="cs-dot", cx=one.x, cy=one.y, r=3.5) for one in run]
     parts += [charts.text(one.x, one.y + (16 if one.fell else -9), one.label) for one in labelled(line.runs)]
     points = [one for run in line.runs for one in run]
-    parts += [
-        charts.text(one.x, BASE + 28, one.on.isoformat()) for one in dict.fromkeys((points[0], points[-1]))
-    ]
+    for x, on in dict.fromkeys((one.x, one.on) for one in (points[0], points[-1])):
+        parts.append(charts.text(x, BASE + 28, on.isoformat()))
     return made.close(parts, WIDTH, HEIGHT, "折线图；数值见下表", (), least=0)
 
 

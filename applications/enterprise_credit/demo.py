@@ -81,9 +81,10 @@ _SHARES: Final[dict[str, int]] = {
     "fy-black-list": 131,
     "gaj-transfer": 151,
 }
-#: What stands in a field of text, by its key.
+#: What stands in a field of text, by its label or its key.
 _TEXTS: Final = {
     "content": "未按规定审核处方、药品陈列不合规范",
+    "承诺内容": "依约提供定点医药服务、如实上传结算信息",
     "scope": "药品零售：处方药、非处方药、医疗器械",
     "reason": "由主管部门依规列入",
     "matter": "处方审核、购进验收和阴凉储存",
@@ -207,7 +208,7 @@ def _cell(field: RecordField, dice: Random, decided: date, store: str) -> Any:
         return field.choices[0] if dice.random() < 0.8 else dice.choice(field.choices)
     if field.personal:
         return dice.choice(_PEOPLE)
-    return f"{_TEXTS.get(field.key, field.label)}（{_SAID}）"
+    return f"{_TEXTS.get(field.label) or _TEXTS.get(field.key, field.label)}（{_SAID}）"
 
 
 def _change(today: date) -> None:

@@ -43,7 +43,7 @@ def facts(profile: Profile) -> tuple[tuple[str, str], ...]:
         ("企业名称", subject.name),
         ("统一社会信用代码", subject.uscc),
         ("主要区县", profile.district_name or "—"),
-        ("定点零售药店", f"{sum(profile.grades.values())} 家"),
+        ("定点零售药店", _designated(profile)),
     ]
     if standing is None:
         return (*found, ("企业信用等级", "尚未评定"))
@@ -60,8 +60,15 @@ def facts(profile: Profile) -> tuple[tuple[str, str], ...]:
         ("区县排名", words.rank(standing.rank_district, standing.ranked_district)),
         ("排名时间", moment(standing.ranked_at)),
         ("评定日", day(assessment.on)),
-        ("评定规则", f"{profile.rule}（{assessment.rule}）"),
+        ("评定规则", f"{profile.rule}第 {assessment.rule.rpartition('@')[2]} 版"),
     )
+
+
+def _designated(profile: Profile) -> str:
+    """How many are designated now; those that are not any more, or not yet, are listed with the others."""
+    designated = sum(profile.grades.values())
+    others = len(profile.stores) - designated
+    return f"{designated} 家" + (f"，另有 {others} 家现非定点" if others else "")
 
 
 def tables(profile: Profile) -> tuple[Table, ...]:

@@ -175,8 +175,8 @@ def _chart(profile: Profile) -> list[Flowable]:
     for one in charts.labelled(line.runs):
         drawing.add(_text(one.x, charts.HEIGHT - one.y + (-14 if one.fell else 6), one.label))
     points = [one for run in line.runs for one in run]
-    for one in dict.fromkeys((points[0], points[-1])):
-        drawing.add(_text(one.x, charts.HEIGHT - charts.BASE - 26, one.on.isoformat()))
+    for x, on in dict.fromkeys((one.x, one.on) for one in (points[0], points[-1])):
+        drawing.add(_text(x, charts.HEIGHT - charts.BASE - 26, on.isoformat()))
     return [*pdf.heading("企业信用分"), drawing]
 
 

@@ -64,7 +64,10 @@ def choice(label: str, **options: Any) -> forms.ChoiceField:
     return forms.ChoiceField(
         label=label,
         widget=forms.Select(attrs=_INPUT),
-        error_messages={"required": f"请选择{label}。"},
+        error_messages={
+            "required": f"请选择{label}。",
+            "invalid_choice": f"没有“%(value)s”这一项，请重新选择{label}。",
+        },
         **options,
     )
 
@@ -99,7 +102,11 @@ class Yuan(forms.DecimalField):
             max_digits=15,
             decimal_places=2,
             widget=forms.NumberInput(attrs={**_INPUT, "step": "0.01"}),
-            error_messages={"required": f"请填写{label}。"},
+            error_messages={
+                "required": f"请填写{label}。",
+                "invalid": "金额写法不对，应如 1234.56。",
+                "max_decimal_places": "金额最多精确到分（元后两位小数）。",
+            },
             **options,
         )
 

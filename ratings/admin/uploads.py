@@ -103,7 +103,9 @@ def headers_of(kind: Kind, upload: Upload) -> list[Header]:
         raise UnreadableFile("文件里没有表头。", "请核对文件，表头须在前 10 行之内。")
     below = [row for number, row in rows if number > line][:_SAMPLE_ROWS]
     return [
-        Header(clean(text), "；".join(row[place][:30] for row in below if place < len(row)), guess)
+        Header(
+            clean(text), "；".join(row[place][:30] for row in below if "".join(row[place : place + 1])), guess
+        )
         for place, (text, guess) in enumerate(zip(header, guesses, strict=True))
         if text.strip()
     ]

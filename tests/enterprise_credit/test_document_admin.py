@@ -194,6 +194,12 @@ class TestDraft:
         assert '<option value="ENTERPRISE_RULE" selected>' in shown
         assert not RuleDocument.objects.filter(version=2).exists()
 
+    def test_one_in_force_sent_again_is_no_draft(self) -> None:
+        form = {"kind": "ENTERPRISE_RULE", "document": stored().document, "store": "1"}
+        page = keeper(CREDIT_OFFICE).post(url("draft"), form, follow=True).content.decode()
+        assert "没有改动" in page
+        assert "已存为草稿" not in page
+
     def test_one_in_force_is_not_replaced(self) -> None:
         page = keeper(CREDIT_OFFICE).post(
             url("draft"), {"kind": "ENTERPRISE_RULE", "document": RULE + "\n", "store": "1"}

@@ -137,6 +137,9 @@ class TestWhoSees:
 
 
 class TestTheList:
+    def test_says_whose_type_it_shows(self) -> None:
+        assert "医疗保障局：行政处罚 其他类型请在“筛选”中选择" in text(keeper(CREDIT_OFFICE).get(url(LIST)))
+
     def test_finding(self, supplier: Client) -> None:
         one, other = penalty(of=subject("绍兴康泰医药有限公司")), penalty(of=subject("宁波益民药业有限公司"))
         for typed in (one.uscc, "康泰", one.record_no, one.uscc.lower()):

@@ -73,6 +73,24 @@ class TestReading:
         record_files.accept_file(batch, by=BY)
         assert live()["A1"].data == {"content": "警告", "fine_fen": fen}
 
+    @pytest.mark.parametrize(
+        ("header", "cell", "fen"),
+        [
+            ("罚款金额", "1,234.5", 123_450),
+            ("罚款金额（元）", "1234.5", 123_450),
+            ("罚款金额（分）", "1234", 1_234),
+            ("fine_fen", "1234", 1_234),
+            ("罚没合计", "1234.5", 123_450),
+        ],
+    )
+    def test_amounts_of_a_mapped_column(self, header: str, cell: str, fen: int) -> None:
+        # the page maps every column that it finds, by our names of them
+        row = f'A1,{subject().uscc},某医药有限公司,,2026-1-5,,,警告,"{cell}",'
+        file = csv(row, headers=HEADERS.replace("罚款金额", header))
+        batch = check(file, mapping={header: "data.fine_fen"})
+        record_files.accept_file(batch, by=BY)
+        assert live()["A1"].data["fine_fen"] == fen
+
     @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
     def test_encodings_delimiters_aliases(self, encoding: str) -> None:
         text = f"编号;社会信用代码;单位名称;处罚决定日期;content\nA1;{subject().uscc};某医药有限公司;2026-1-5;警告\n"

@@ -364,8 +364,8 @@ class RecordBatchAdmin(DepartmentAdmin):
         return f"{row.unmatched:,}、{row.refused:,}"
 
     @display(description="提交")
-    def uploaded(self, row: RecordBatch) -> str:
-        return f"{row.uploaded_by}，{show.moment(row.uploaded_at)}"
+    def uploaded(self, row: RecordBatch) -> SafeString:
+        return show.two_lines(row.uploaded_by, show.moment(row.uploaded_at))
 
     def accepted_shown(self, row: RecordBatch) -> str:
         return f"{row.accepted_by}，{show.moment(row.accepted_at)}" if row.accepted_at else "—"

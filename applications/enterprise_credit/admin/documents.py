@@ -31,7 +31,7 @@ from ratings.services.errors import Refused
 #: No document is larger, bytes.
 MAX_DOCUMENT: Final = 1_000_000
 _RULE: Final = RuleDocument.Kind.ENTERPRISE_RULE
-_WAYS: Final = {1: "上升", -1: "下降", 0: "有无等级改变"}
+_WAYS: Final = {1: "上升", -1: "下降", 0: "等级从有到无或从无到有"}
 
 
 @admin.register(RuleDocument)
@@ -120,7 +120,12 @@ class RuleDocumentAdmin(CityAdmin):
                 try:
                     if "store" in request.POST:
                         stored = documents.store(kind, text, by=Actor.of(request))
-                        messages.success(request, "已存为草稿，由另一人启用后施行。")
+                        messages.success(
+                            request,
+                            "这一版本已经启用，文本相同，没有改动。"
+                            if stored.activated_at
+                            else "已存为草稿，由另一人启用后施行。",
+                        )
                         return HttpResponseRedirect(show.change_url(stored))
                     sound = documents.read(kind, text)
                 except SchemeError as error:
@@ -165,7 +170,7 @@ class RuleDocumentAdmin(CityAdmin):
         return self.page(
             request,
             "ratings/admin/activate.html",
-            f"启用 {stored}",
+            f"启用{stored}",
             scheme=stored,
             effective=show.day(stored.effective_on),
             reason=reason,

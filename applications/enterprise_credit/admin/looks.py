@@ -66,7 +66,7 @@ class EnquiryForm(forms.Form):
     """Which enterprise asks, and on what ground."""
 
     uscc = line("统一社会信用代码", most=18)
-    reason = reason("申请", help_text="写明谁申请、怎样核实身份、受理号；记入操作记录")
+    reason = reason("申请情况", help_text="写明谁申请、怎样核实身份、受理号；写入告知书，并记入操作记录")
 
     def clean_uscc(self) -> str:
         given = str(self.cleaned_data["uscc"]).strip().upper()

@@ -247,7 +247,7 @@ class MeasureCaseAdmin(ExportAdmin, DepartmentAdmin):
                     "哪个部门对哪些企业实施哪项措施",
                     ("部门", "方向", "措施", "对象", "依据"),
                     declared,
-                    note=f"按信用信息目录 {catalogue.key}@{catalogue.version}，自 {show.day(catalogue.effective_on)} 起施行。",
+                    note=f"按{catalogue.title}第 {catalogue.version} 版，{show.day(catalogue.effective_on)}起施行。",
                 ),
             ],
         )  # fmt: skip

@@ -93,7 +93,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
             for one in types
             if len(types) <= _FEW_TYPES
         ]
-        shown = {"shown_types": few, "shown_type": chosen.title if chosen else "所有信用信息类型"}
+        shown = {"shown_types": few, "shown_type": _type_shown(request, chosen)}
         return super().changelist_view(request, {**shown, **(extra_context or {})})
 
     def get_search_results(
@@ -343,6 +343,14 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
     @display(description="状态")
     def state(self, row: CreditRecord) -> SafeString:
         return record_words.standing(row, timezone.localdate())
+
+
+def _type_shown(request: HttpRequest, chosen: RecordType | None) -> str:
+    """Of which type the list is, with its department: several have penalties."""
+    if chosen is None:
+        return "所有信用信息类型"
+    departments = {one.key: one.name for one in catalogue(request).departments}
+    return f"{departments.get(chosen.department, chosen.department)}：{chosen.title}"
 
 
 def _about(usccs: list[str]) -> Q:

@@ -128,7 +128,8 @@ _PROFILE: Final[dict[str, Any]] = {
 _NO_PURPOSE: Final = (
     "purpose",
     format_lazy(
-        _("须写明用途，否则不能查询：{choices}。"), choices="award subsidy permit procurement supervision"
+        _("须写明用途，否则不能查询：{choices}。"),
+        choices="award 评先评优、subsidy 奖励补助、permit 行政许可",
     ),
 )
 _STATUSES: Final = (400, 401, 403, 404, 405, 406, 429, 500)

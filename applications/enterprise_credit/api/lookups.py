@@ -58,7 +58,8 @@ class LookupView(ClientView):
         choices = [one.key for one in catalogue.purposes]
         case_no = " ".join(asked.one("case_no").replace("\0", " ").split()) if of_enterprise else ""
         if not key:
-            asked.wrong("purpose", _("须写明用途，否则不能查询：{choices}。"), choices=" ".join(choices))
+            told = "、".join(f"{one.key} {one.title}" for one in catalogue.purposes)
+            asked.wrong("purpose", _("须写明用途，否则不能查询：{choices}。"), choices=told)
         elif purpose is None:
             asked.unlike("purpose", key, choices)
         elif purpose.case_required and of_enterprise and not case_no:

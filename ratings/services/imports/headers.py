@@ -114,7 +114,7 @@ def _bind(
             )
         unit, datum = match.unit, match.datum
         if explicit:
-            noted_unit, noted_datum = _notes(header, match.column)
+            noted_unit, noted_datum = names.noted(header, match.column)
             if unit and noted_unit and unit != noted_unit:
                 raise UnreadableFile(f"“{header}”一列的金额单位与列对应中写的不一致。", "请核对单位。")
             unit, datum = unit or noted_unit, datum or noted_datum
@@ -221,10 +221,19 @@ class _Names:
             return None
         return next((fen for word, fen in _ENGLISH_UNITS.items() if name.endswith(word)), None)
 
+    def noted(self, header: str, column: Column) -> tuple[int | None, str | None]:
+        """The unit and the datum that a header tells of a column: by its name, where it is one of the column's, and in
+        parentheses."""
+        named = self.match(header)
+        if named and named.column == column:
+            return named.unit, named.datum
+        return _notes(header, column)
+
     def target(self, ours: str) -> _Match:
-        """The column that a mapping or default means. Raises UnreadableFile, naming the nearest."""
+        """The column that a mapping or default means; an alias or a note tells a unit too, the column's own name (which
+        may end in \"fen\") does not: the header does. Raises UnreadableFile, naming the nearest."""
         if match := self.match(ours):
-            return match
+            return _Match(match.column) if ours == match.column.name else match
         columns = [column.name for column in self._kind.columns]
         near = get_close_matches(ours, columns, n=1, cutoff=0.5)
         hint = f"是否指 {near[0]}？" if near else ""

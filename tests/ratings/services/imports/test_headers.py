@@ -73,6 +73,12 @@ def test_the_unit_of_a_mapped_header_counts(shops: list[Pharmacy]) -> None:
     assert FundPayment.objects.get().amount_fen == 1_500_000
 
 
+def test_the_unit_in_the_name_of_a_mapped_header_counts(shops: list[Pharmacy]) -> None:
+    rows = [["定点编码", "月份", "amount_fen", "人次"], [CODES[0], "2025-03", "150", "1"]]
+    bring("payments", rows, mapping={"amount_fen": "amount"})
+    assert FundPayment.objects.get().amount_fen == 150
+
+
 def test_a_title_above_the_header(shops: list[Pharmacy]) -> None:
     rows = [
         ["2025年医保基金支付汇总表"],
