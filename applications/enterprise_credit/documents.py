@@ -16,6 +16,7 @@ from applications.enterprise_credit.models import RuleDocument
 from applications.enterprise_credit.rules.assessment import EnterpriseRule
 from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.rules.reading import read_catalogue, read_rule
+from ratings.rules.problems import SchemeError
 from ratings.rules.reading import read_tree
 from ratings.services.audit import SYSTEM, Actor, record
 from ratings.services.errors import Refused
@@ -76,10 +77,10 @@ def read(kind: str, document: str) -> Catalogue | EnterpriseRule:
     return read_rule(document, catalogue)
 
 
-def _grades(day: date) -> list[str]:
+def _grades(day: date, *, drafts: bool = True) -> list[str]:
     """Names of grades of the rule in force on a day, and of drafts."""
-    rules = RuleDocument.objects.filter(kind=RuleDocument.Kind.ENTERPRISE_RULE)
-    texts = list(rules.filter(activated_at=None).values_list("document", flat=True))
+    rules = RuleDocument.objects.filter(kind=RuleDocument.Kind.ENTERPRISE_RULE, activated_at=None)
+    texts = list(rules.values_list("document", flat=True)) if drafts else []
     with contextlib.suppress(NoDocument):
         texts.append(_in_force(RuleDocument.Kind.ENTERPRISE_RULE, day))
     return list(dict.fromkeys(grade.name for text in texts for grade in _rule(text).grades))
@@ -113,13 +114,19 @@ def store(kind: str, document: str, *, by: Actor) -> RuleDocument:
 def activate(stored: RuleDocument, *, by: Actor, reason: str = "") -> RuleDocument:
     """Put a draft in force from its effective date; departments that a catalogue names are registered.
 
-    Raises Refused for whoever stored it, and where another version is in force from the same day.
+    Raises Refused for whoever stored it, where another version is in force from the same day, and for a catalogue
+    that names grades which no rule in force has by then: cases of joint measures by such a grade would all end.
     """
     stored = RuleDocument.objects.select_for_update().get(pk=stored.pk)
     if stored.activated_at:
         return stored
     if stored.stored_by == by.name:
         raise Refused("存入和启用不能是同一人；请由另一人启用。")
+    if stored.kind == RuleDocument.Kind.CATALOGUE:
+        try:
+            read_catalogue(stored.document, _grades(stored.effective_on, drafts=False) or None)
+        except SchemeError as error:
+            raise Refused(f"{error.problems[0]} 请先启用改了等级的企业评定规则。") from None
     others = RuleDocument.objects.filter(kind=stored.kind, effective_on=stored.effective_on)
     if rival := others.filter(activated_at__isnull=False).first():
         raise Refused(f"{rival} 已自 {stored.effective_on} 起施行；请为新版本另定施行日期。")

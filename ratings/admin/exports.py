@@ -39,7 +39,8 @@ def harmless(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     text = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", str(value))
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # Programs skip blanks before a formula; some of its marks are blanks themselves.
+    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
 
 
 class SafeCSV(CSV):
@@ -52,7 +53,7 @@ class SafeCSV(CSV):
         out = io.StringIO()
         out.write("\N{ZERO WIDTH NO-BREAK SPACE}")
         writer = csv.writer(out)
-        writer.writerow(dataset.headers)
+        writer.writerow(map(harmless, dataset.headers))
         writer.writerows([harmless(cell) for cell in row] for row in dataset)
         return out.getvalue()
 
@@ -67,7 +68,7 @@ class SafeXLSX(XLSX):
         book = Workbook(write_only=True)
         sheet = book.create_sheet("数据")
         sheet.freeze_panes = "A2"
-        sheet.append(dataset.headers)
+        sheet.append([harmless(header) for header in dataset.headers])
         for row in dataset:
             sheet.append([harmless(cell) for cell in row])
         out = io.BytesIO()

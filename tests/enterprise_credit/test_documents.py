@@ -103,8 +103,13 @@ def test_a_catalogue_may_name_the_grades_of_a_draft_of_the_rule() -> None:
     with pytest.raises(SchemeError, match="没有名为“差”的企业信用等级"):
         documents.store(RuleDocument.Kind.CATALOGUE, text, by=Actor("甲"))
     renamed = NEXT_RULE.replace('name = "D"', 'name = "差"').replace('limit = "D"', 'limit = "差"')
-    documents.store(RuleDocument.Kind.ENTERPRISE_RULE, renamed, by=Actor("甲"))
-    documents.store(RuleDocument.Kind.CATALOGUE, text, by=Actor("甲"))
+    rule = documents.store(RuleDocument.Kind.ENTERPRISE_RULE, renamed, by=Actor("甲"))
+    catalogue = documents.store(RuleDocument.Kind.CATALOGUE, text, by=Actor("甲"))
+    # In force, it needs a rule in force: else the measures by such a grade would all end.
+    with pytest.raises(Refused, match="没有名为“差”的企业信用等级.*请先启用"):
+        documents.activate(catalogue, by=Actor("乙"))
+    documents.activate(rule, by=Actor("乙"))
+    assert documents.activate(catalogue, by=Actor("乙")).activated_by == "乙"
 
 
 def test_a_rule_is_found_by_its_name_once_in_force() -> None:
