@@ -27,7 +27,12 @@ from applications.enterprise_credit.admin.check_forms import (
     typed,
     yuan,
 )
-from applications.enterprise_credit.admin.scoping import DepartmentAdmin, sees_all_departments, viewer
+from applications.enterprise_credit.admin.scoping import (
+    DepartmentAdmin,
+    DepartmentFilter,
+    sees_all_departments,
+    viewer,
+)
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import BatchCheck, CheckLine
 from applications.enterprise_credit.rules.kinds import VERDICTS
@@ -68,7 +73,7 @@ class BatchCheckAdmin(DepartmentAdmin):
     menu_pages = (("核查统计", "monitoring", "enterprise_credit_batchcheck_statistics"),)
     list_display = ("title_shown", "purpose_shown", "result", "reported_shown", "checked")
     list_display_links = ("title_shown",)
-    list_filter = ("department", PurposeFilter)
+    list_filter = (DepartmentFilter, PurposeFilter)
     list_select_related = ("department",)
     search_fields = ("title", "case_no")
     search_help_text = "名单名称或案号"

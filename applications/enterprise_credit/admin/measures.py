@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from applications.enterprise_credit import measures
 from applications.enterprise_credit.admin.check_forms import HandlingForm
-from applications.enterprise_credit.admin.scoping import DepartmentAdmin, viewer
+from applications.enterprise_credit.admin.scoping import DepartmentAdmin, DepartmentFilter, viewer
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import CreditSubject, MeasureCase
 from applications.enterprise_credit.rules.judging import described
@@ -112,7 +112,7 @@ class MeasureCaseAdmin(ExportAdmin, DepartmentAdmin):
     list_display = ("enterprise", "measure_shown", "basis", "state_shown", "opened", "district_shown")
     list_display_links = ("enterprise",)
     list_filter = (
-        "department",
+        DepartmentFilter,
         DirectionFilter,
         MeasureFilter,
         ("state", ChoicesDropdownFilter),
