@@ -47,6 +47,7 @@ _HEADERS: Final = {
 _APART: Final = re.compile(r"[\t,，;；|]+")
 #: What somebody meant for a code, whole or within a text.
 _CODE_LIKE: Final = re.compile(r"[0-9A-Za-z]{15,20}")
+_NAME_LIKE: Final = re.compile("[\u4e00-\u9fff]{4}")
 _CODE_WITHIN: Final = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{18}(?![0-9A-Za-z])")
 
 
@@ -104,6 +105,8 @@ def _cells(source: Source) -> Iterator[tuple[str, str]]:
     """Code and name of each row that has either."""
     heads = source.heads()
     if not any(_is_header(row) for head in heads for _, row in head.rows):
+        if not any(map(_is_enterprise, (row for head in heads for _, row in head.rows))):
+            raise Refused("文件里找不到企业：请在首行写表头“统一社会信用代码”或“企业名称”，并核对各列。")
         for chunk in source.chunks(heads[0], 0):
             yield from (guessed for row in chunk.rows if (guessed := _guessed(row)))
         return
@@ -125,6 +128,11 @@ def _cell(row: list[str], place: int | None) -> str:
 
 def _is_header(row: Sequence[str]) -> bool:
     return any(simplified(cell) in _HEADERS for cell in row)
+
+
+def _is_enterprise(row: Sequence[str]) -> bool:
+    """Whether a cell looks like a code, or like a name: some Chinese characters."""
+    return any(_CODE_LIKE.fullmatch(compact(cell)) or _NAME_LIKE.search(cell) for cell in row)
 
 
 def _pasted(given: str) -> Iterator[tuple[str, str]]:

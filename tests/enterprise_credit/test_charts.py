@@ -96,7 +96,7 @@ def test_fields_in_words(type_: Any, given: Any, text: str) -> None:
 
 
 def test_grades_days_and_ranks_in_words() -> None:
-    assert words.days(DAY, None) == "2026年1月1日起，长期有效"
+    assert words.days(DAY, None) == "2026年1月1日起，失效日未定"
     assert words.days(DAY, date(2027, 1, 1)) == "2026年1月1日起，2027年1月1日失效"
     assert words.points(None) == "—"
     assert words.grade(None) == "尚未公布等级"

@@ -68,6 +68,11 @@ def test_columns_are_found_by_their_headers_or_their_look(
     assert len(given.sha256) == 64
 
 
+def test_a_file_without_headers_or_enterprises_is_refused() -> None:
+    with pytest.raises(Refused, match="首行写表头"):
+        read(b"a,b,c\n1,2,3\n")
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

@@ -106,7 +106,7 @@ def test_a_catalogue_may_name_the_grades_of_a_draft_of_the_rule() -> None:
     rule = documents.store(RuleDocument.Kind.ENTERPRISE_RULE, renamed, by=Actor("甲"))
     catalogue = documents.store(RuleDocument.Kind.CATALOGUE, text, by=Actor("甲"))
     # In force, it needs a rule in force: else the measures by such a grade would all end.
-    with pytest.raises(Refused, match="没有名为“差”的企业信用等级.*请先启用"):
+    with pytest.raises(Refused, match=r"没有名为“差”的企业信用等级.*请先启用"):
         documents.activate(catalogue, by=Actor("乙"))
     documents.activate(rule, by=Actor("乙"))
     assert documents.activate(catalogue, by=Actor("乙")).activated_by == "乙"
