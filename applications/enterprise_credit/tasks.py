@@ -48,6 +48,8 @@ def on_announced(number: int, **_: Any) -> None:
         refresh_pharmacies.delay(codes_since(told.first_seq - 1, told.last_seq) if few else None)
 
 
-def on_change(codes: Collection[str] | None, **_: Any) -> None:
+def on_change(codes: Collection[str] | None, enterprises: Collection[str] = (), **_: Any) -> None:
     """Receiver of ``published.changed``."""
     refresh_pharmacies.delay(None if codes is None or len(codes) > MANY else sorted(codes))
+    if enterprises:
+        refresh.delay(sorted(enterprises))

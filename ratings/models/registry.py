@@ -1,5 +1,7 @@
 """The registry: districts, enterprises, pharmacies, and what was known of them when."""
 
+from typing import Any, Self
+
 import pgtrigger
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -120,6 +122,9 @@ class Pharmacy(models.Model):
     )
     recorded_at = models.DateTimeField("登记时间", default=timezone.now, editable=False)
 
+    #: that of the row as it was read; None for a new one
+    former_enterprise_id: int | None = None
+
     class Meta:
         verbose_name = verbose_name_plural = "定点零售药店"
         ordering = ("code",)
@@ -232,6 +237,13 @@ class Pharmacy(models.Model):
                 """,
             ),
         )
+
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remembers to which enterprise it belonged: who hears of a change hears of that one too."""
+        loaded = super().from_db(*args, **kwargs)
+        loaded.former_enterprise_id = loaded.__dict__.get("enterprise_id")
+        return loaded
 
     def __str__(self) -> str:
         return f"{self.name}（{self.code}）"

@@ -15,19 +15,23 @@ from ratings.models import District, Enterprise, Objection, Pharmacy, ServiceSta
 announced: Final = Signal()
 
 #: Sent after commit whenever what :func:`entries` hands out may have changed, with ``codes``: the
-#: designated codes of the pharmacies concerned, None = any of them.
+#: designated codes of the pharmacies concerned, None = any of them, and with ``enterprises``: the unified social
+#: credit codes of those to which one of them belonged until now.
 changed: Final = Signal()
 
 
-def tell(codes: Iterable[str] | None) -> None:
+def tell(codes: Iterable[str] | None, enterprises: Iterable[str] = ()) -> None:
     """Send ``changed`` once the transaction at hand is committed; for those who write in bulk."""
     told = None if codes is None else frozenset(codes)
-    transaction.on_commit(partial(changed.send_robust, None, codes=told))
+    transaction.on_commit(partial(changed.send_robust, None, codes=told, enterprises=frozenset(enterprises)))
 
 
 @receiver(post_save, sender=Pharmacy)
 def _registered(instance: Pharmacy, **_: Any) -> None:
-    tell([instance.code])
+    former = instance.former_enterprise_id
+    left = () if former in (None, instance.enterprise_id) else Enterprise.objects.filter(pk=former)
+    tell([instance.code], [one.uscc for one in left])
+    instance.former_enterprise_id = instance.enterprise_id
 
 
 @receiver(post_save, sender=Enterprise)

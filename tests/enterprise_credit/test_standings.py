@@ -283,6 +283,21 @@ class TestFollowing:
             shops[0].save()
         assert (newest(one).grade, newest(one).figures["stores"]) == ("", 0)
 
+    def test_a_pharmacy_that_changes_hands_counts_for_the_new_owner_alone(
+        self, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            made, _ = city([95_000, 85_000], [90_000])
+        (one, shops), (other, _others) = made
+        moved = Pharmacy.objects.get(pk=shops[1].pk)
+        moved.enterprise = other
+        with django_capture_on_commit_callbacks(execute=True):
+            moved.save()
+        assert [newest(who).figures["stores"] for who in (one, other)] == [1, 2]
+        with django_capture_on_commit_callbacks(execute=True):
+            moved.save()
+        assert moved.former_enterprise_id == other.pk
+
     def test_all_where_they_are_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
         made, _life = city([90_000], [95_000])
         asked: list[Any] = []
