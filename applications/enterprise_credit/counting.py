@@ -192,7 +192,7 @@ def pages(table: str, columns: str) -> Iterator[list[tuple[Any, ...]]]:
 
 def _records(wanted: Sequence[Records], types: Sequence[RecordType], on: date) -> tuple[str, dict[str, Any]]:
     """SQL that counts for each enterprise what is wanted, and its parameters."""
-    after = {one.key: [_counted_after(records, one, on) for records in wanted] for one in types}
+    after = {one.key: [counted_after(records, one, on) for records in wanted] for one in types}
     relevant = [key for key, days in after.items() if any(day != _NEVER for day in days)]
     if not relevant:
         return _NO_RECORDS, {}
@@ -208,7 +208,7 @@ def _records(wanted: Sequence[Records], types: Sequence[RecordType], on: date) -
     return sql, params
 
 
-def _counted_after(records: Records, record_type: RecordType, on: date) -> date:
+def counted_after(records: Records, record_type: RecordType, on: date) -> date:
     """Records of the type that were decided after this day count; ``_NEVER`` where none do."""
     if record_type.key not in records.types and record_type.kind not in records.kinds:
         return _NEVER

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from applications.clients.models import Organisation
-from applications.enterprise_credit.counting import figures_of, months_before
+from applications.enterprise_credit.counting import counted_after, figures_of
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import (
     Assessment,
@@ -23,7 +23,7 @@ from applications.enterprise_credit.models import (
     MeasureCase,
     Standing,
 )
-from applications.enterprise_credit.rules.catalogue import Catalogue, JointMeasure, RecordType, may_see
+from applications.enterprise_credit.rules.catalogue import Catalogue, JointMeasure, may_see
 from applications.enterprise_credit.rules.conditions import Condition, holds, records_wanted
 from applications.enterprise_credit.rules.figures import Figures
 from applications.enterprise_credit.rules.judging import told, types_of
@@ -243,7 +243,7 @@ def _records(
 ) -> dict[tuple[str, str], list[tuple[str, date]]]:
     """For each new case: type and day of the records that count, the newest first. One query."""
     asked = [
-        (key, kind.key, _counted_after(kind, condition.within_months, on))
+        (key, kind.key, counted_after(condition, kind, on))
         for key in {measure for measure, _ in new}
         if (condition := measures[key].when.records)
         for kind in types_of(catalogue, condition)
@@ -272,12 +272,6 @@ def _records(
         )
         grouped = groupby(cursor.fetchall(), key=lambda row: (row[0], row[1]))
         return {case: [(row[2], row[3]) for row in rows] for case, rows in grouped}
-
-
-def _counted_after(kind: RecordType, within: int | None, on: date) -> date:
-    """Records of a type that were decided after this day count: as :mod:`counting` has it."""
-    spans = [months for months in (within, kind.shown_months) if months is not None]
-    return months_before(on, min(spans)) if spans else date.min
 
 
 def _basis(

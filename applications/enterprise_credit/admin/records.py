@@ -17,6 +17,7 @@ from unfold.decorators import display
 
 from applications.enterprise_credit import records, words
 from applications.enterprise_credit.admin import record_forms, record_words
+from applications.enterprise_credit.admin.record_acts import ACTS, said
 from applications.enterprise_credit.admin.record_filters import (
     StateFilter,
     TypeFilter,
@@ -42,21 +43,6 @@ _FEW_TYPES: Final = 12
 _PAGE: Final = 50
 
 
-class ReasonForm(forms.Form):
-    """Why."""
-
-    reason = asking.line("理由", most=300, help_text="写明依据；记入操作记录")
-
-
-class ObjectionForm(forms.Form):
-    """What the enterprise objects to, since when."""
-
-    on = asking.day("异议提出日")
-    text = asking.reason(
-        "异议说明", "企业认为哪里不对；查询时只显示异议处理中，说明只给本部门和信用信息管理员看"
-    )
-
-
 @admin.register(CreditRecord)
 class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
     """Who may see and export: members of the supplying department, and who keeps the whole (without what is about
@@ -79,7 +65,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
     def get_urls(self) -> list[Any]:
         own = self.own_paths(
             ("waiting/", self.waiting_view, "waiting"),
-            *((f"<int:pk>/{name}/", self._act(name), name) for name in _ACTS),
+            *((f"<int:pk>/{name}/", self._act(name), name) for name in ACTS),
         )
         return own + super().get_urls()
 
@@ -129,7 +115,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
         def do(values: dict[str, Any]) -> tuple[str, str]:
             row = record_forms.row_of(record_type, values)
             made = records.fill_in(record_type, row, department=who.department, by=Actor.of(request))
-            return show.change_url(made), _said(made, "已填报")
+            return show.change_url(made), said(made, "已填报")
 
         back = show.list_url(CreditRecord, type=record_type.key)
         title = f"填报{record_type.title}"
@@ -153,7 +139,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
             versions=self._versions(request, row),
             acts=[
                 (title, reverse(f"admin:enterprise_credit_creditrecord_{name}", args=(row.pk,)), style)
-                for name, (title, style, may, _) in _ACTS.items()
+                for name, (title, style, may, _) in ACTS.items()
                 if row.voided_at is None and may(self, request, row)
             ],
         )
@@ -208,7 +194,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
 
     def _act(self, name: str) -> Callable[..., HttpResponse]:
         """The page of an act on one record."""
-        title, style, may, do = _ACTS[name]
+        title, style, may, do = ACTS[name]
 
         def view(request: HttpRequest, pk: int) -> HttpResponse:
             row: CreditRecord = self.visible_or_404(request, pk)
@@ -364,145 +350,3 @@ def _cell(key: str, kind: str) -> Callable[[CreditRecord], Any]:
         return show.yuan_number(value) if kind == "amount_fen" and isinstance(value, int) else value
 
     return cell
-
-
-def _said(row: CreditRecord, done: str) -> str:
-    if row.match == Match.MATCHED:
-        return f"{done}：{row.record_no}。"
-    return f"{done}：{row.record_no}。{row.get_match_display()}，列入待匹配，匹配以前不公示、不计入。"
-
-
-def _correct(
-    site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord, title: str, style: str
-) -> HttpResponse:
-    who, record_type = _supplier(site, request, row)
-
-    def do(values: dict[str, Any]) -> tuple[str, str]:
-        made = records.correct(
-            row,
-            record_forms.row_of(record_type, values),
-            reason=values["reason"],
-            department=who.department,
-            by=Actor.of(request),
-        )
-        return show.change_url(made), _said(made, "已更正")
-
-    form, initial = record_forms.correction_form(record_type), record_forms.initial_of(row)
-    note = "更正另立新版本，原版本及原因留存。"
-    back = show.change_url(row)
-    return asking.ask(site, request, title, form, do, back=back, initial=initial, note=note)
-
-
-def _withdraw(
-    site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord, title: str, style: str
-) -> HttpResponse:
-    who, _ = _supplier(site, request, row)
-
-    def do(values: dict[str, Any]) -> tuple[str, str]:
-        records.withdraw(row, reason=values["reason"], department=who.department, by=Actor.of(request))
-        return show.change_url(row), f"已撤销：{row.record_no}。"
-
-    note = "撤销后不再公示、共享，也不再计入；记录本身留存，不能恢复，再报须注明撤销后重新报送。"
-    return site.asked(request, row, title, ReasonForm, do, note=note, danger=True)
-
-
-def _object(
-    site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord, title: str, style: str
-) -> HttpResponse:
-    who, _ = _supplier(site, request, row)
-
-    def do(values: dict[str, Any]) -> tuple[str, str]:
-        records.mark_objection(
-            row, values["text"], on=values["on"], department=who.department, by=Actor.of(request)
-        )
-        return show.change_url(row), "已标注异议。"
-
-    return site.asked(request, row, title, ObjectionForm, do, initial={"on": timezone.localdate()})
-
-
-def _lift(
-    site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord, title: str, style: str
-) -> HttpResponse:
-    who, _ = _supplier(site, request, row)
-
-    def do(values: dict[str, Any]) -> tuple[str, str]:
-        records.lift_objection(row, values["reason"], department=who.department, by=Actor.of(request))
-        return show.change_url(row), "已解除异议标注。"
-
-    note = "异议处理完毕后解除标注；异议成立的，请先更正或撤销。"
-    return site.asked(request, row, title, ReasonForm, do, note=note)
-
-
-def _take(
-    site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord, title: str, style: str
-) -> HttpResponse:
-    def do(values: dict[str, Any]) -> tuple[str, str]:
-        records.take_as_that(row, reason=values["reason"], by=Actor.of(request))
-        return show.change_url(row), "已认定为该代码的企业。"
-
-    note = "名称不同而确是这个代码的企业（如更名以前的名称）时认定；认定后随即公示、计入。"
-    return site.asked(request, row, title, ReasonForm, do, note=note)
-
-
-def _register(
-    site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord, title: str, style: str
-) -> HttpResponse:
-    def do(values: dict[str, Any]) -> tuple[str, str]:
-        subject = records.register_subject(row, reason=values["reason"], by=Actor.of(request))
-        return show.change_url(row), f"已登记{subject.name}，待匹配的同名信用信息随之匹配。"
-
-    note = "没有定点药店的企业也可以登记为信用主体。请先核对代码和名称。"
-    return site.asked(request, row, title, ReasonForm, do, note=note)
-
-
-def _send_back(
-    site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord, title: str, style: str
-) -> HttpResponse:
-    def do(values: dict[str, Any]) -> tuple[str, str]:
-        records.send_back(row, reason=values["reason"], by=Actor.of(request))
-        return reverse("admin:enterprise_credit_creditrecord_waiting"), f"已退回：{row.record_no}。"
-
-    note = "退回即撤销；提供部门核对后须注明撤销后重新报送。"
-    return site.asked(request, row, title, ReasonForm, do, note=note, danger=True)
-
-
-def _supplier(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> tuple[Viewer, RecordType]:
-    who, record_type = site.own(request, row), catalogue(request).record_type(row.record_type)
-    if who is None or record_type is None or record_type.department != who.department.key:
-        raise PermissionDenied
-    return who, record_type
-
-
-def _may_change(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> bool:
-    known, who = catalogue(request).record_type(row.record_type), site.own(request, row)
-    return known is not None and who is not None and known.department == who.department.key
-
-
-def _may_match(site: CreditRecordAdmin, request: HttpRequest, row: CreditRecord) -> bool:
-    return row.match != Match.MATCHED and site.may(request, "match_creditrecord")
-
-
-_May = Callable[[CreditRecordAdmin, HttpRequest, CreditRecord], bool]
-_Do = Callable[[CreditRecordAdmin, HttpRequest, CreditRecord, str, str], HttpResponse]
-#: Of one record: name in the address, to title, look of its button, who may, and its page.
-_ACTS: Final[dict[str, tuple[str, str, _May, _Do]]] = {
-    "take": (
-        "认定为该企业", "cs-primary",
-        lambda site, request, row: row.match == Match.NAME_DIFFERS and _may_match(site, request, row), _take,
-    ),
-    "register": (
-        "登记企业", "cs-primary",
-        lambda site, request, row: row.match == Match.NO_SUBJECT and _may_match(site, request, row), _register,
-    ),
-    "return": ("退回", "cs-danger-line", _may_match, _send_back),
-    "correct": ("更正", "cs-primary", _may_change, _correct),
-    "objection": (
-        "标注异议", "",
-        lambda site, request, row: row.objected_on is None and _may_change(site, request, row), _object,
-    ),
-    "lift": (
-        "解除异议标注", "",
-        lambda site, request, row: row.objected_on is not None and _may_change(site, request, row), _lift,
-    ),
-    "withdraw": ("撤销", "cs-danger-line", _may_change, _withdraw),
-}  # fmt: skip
