@@ -146,8 +146,13 @@ def keep(document: Document, storage: Storage, folder: str) -> str:
     stored = storage.save(
         f"{folder}/{uuid.uuid4().hex}{_ENDINGS[document.kind][0]}", ContentFile(document.content)
     )
-    transaction.on_commit(_Written(storage, stored).keep)
-    return stored
+    return stay_if_committed(storage, stored)
+
+
+def stay_if_committed(storage: Storage, name: str) -> str:
+    """Deletes a file just written unless the transaction around commits; its name."""
+    transaction.on_commit(_Written(storage, name).keep)
+    return name
 
 
 def opened(stored: FieldFile, sha256: str) -> BinaryIO:

@@ -1,20 +1,25 @@
 """PDF documents in Chinese: an embedded font, text that can be copied out, a heading and page numbers on each page.
 
-The font is a subset of Noto Sans SC (``fonts/OFL.txt``): GB 2312 and all of 通用规范汉字表. What it lacks would print
-as a blank; :func:`readable` writes it as its code point instead.
+The font is that of settings.PDF_FONT, by default a subset of Noto Sans SC (``fonts/OFL.txt``): GB 2312 and all of
+通用规范汉字表. What it lacks would print as a blank; :func:`readable` writes it as its code point instead, and
+:func:`noting_gaps` tells who must not issue such a document.
 """
 
 import functools
 import io
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from django.conf import settings
 from reportlab.graphics.barcode.qr import QrCodeWidget
 from reportlab.graphics.shapes import Drawing
 from reportlab.lib import colors
-from reportlab.lib.pagesizes import A4, landscape
+from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics, ttfonts
@@ -32,11 +37,28 @@ from reportlab.platypus import (
 )
 
 FONT: Final = "NotoSansSC"
-_FILE: Final = Path(__file__).parent / "fonts" / "NotoSansSC-Regular.ttf"
-#: Landscape, as most tables are wide; points.
-PAGE: Final = landscape(A4)
 _MARGIN: Final = 14 * mm
-WIDTH: Final = PAGE[0] - 2 * _MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The size of a page, in points."""
+
+    across: float
+    down: float
+    margin: float
+
+    @property
+    def width(self) -> float:
+        """Between the margins."""
+        return self.across - 2 * self.margin
+
+
+#: For wide tables; and for what is read like a letter.
+LANDSCAPE: Final = Sheet(A4[1], A4[0], _MARGIN)
+PORTRAIT: Final = Sheet(A4[0], A4[1], 20 * mm)
+#: Of a landscape page.
+WIDTH: Final = LANDSCAPE.width
 _INK, _DIM, _LINE, _SOFT = (colors.HexColor(code) for code in ("#1f2933", "#52606d", "#c3cbd5", "#f1f4f8"))
 #: Of the Basic Multilingual Plane; what lies beyond has two halves in UTF-16.
 _PLANE: Final = 0x10000
@@ -57,16 +79,36 @@ _HEADER: Final = ParagraphStyle("header", CELL, textColor=_DIM)
 
 def readable(text: str) -> str:
     """``text`` with what the font lacks as ``〔U+20000〕``, control characters as blanks, for :class:`Paragraph`."""
+    gaps = lacking(text)
+    if (noted := _GAPS.get()) is not None:
+        noted.update(dict.fromkeys(gaps))
     known = _font().face.charToGlyph
     shown = (
-        character
-        if ord(character) in known
-        else " "
-        if ord(character) < 0x20
-        else f"〔U+{ord(character):04X}〕"
+        character if ord(character) in known else f"〔U+{ord(character):04X}〕" if character in gaps else " "
         for character in text
     )
     return "".join(shown)
+
+
+def lacking(text: Iterable[str]) -> dict[str, None]:
+    """The characters of ``text`` that the font cannot draw, in their order; control characters are none."""
+    known = _font().face.charToGlyph
+    return {one: None for one in text if ord(one) not in known and ord(one) >= 0x20}
+
+
+#: What :func:`readable` found lacking, for whoever asked.
+_GAPS: ContextVar[dict[str, None] | None] = ContextVar("gaps", default=None)
+
+
+@contextmanager
+def noting_gaps() -> Iterator[dict[str, None]]:
+    """Gives a dict that takes, as its keys, every character that texts set meanwhile lack."""
+    noted: dict[str, None] = {}
+    token = _GAPS.set(noted)
+    try:
+        yield noted
+    finally:
+        _GAPS.reset(token)
 
 
 def paragraph(text: str, style: ParagraphStyle = BODY) -> Paragraph:
@@ -80,10 +122,15 @@ def heading(text: str) -> list[Flowable]:
     return [CondPageBreak(30 * mm), paragraph(text, HEADING)]
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float] = ()) -> Flowable:
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    shares: Sequence[float] = (),
+    width: float = WIDTH,
+) -> Flowable:
     """Rows of texts under headers that come again on each page; ``shares`` of the width, equal without."""
     whole = sum(shares) if shares else len(headers)
-    widths = [WIDTH * share / whole for share in (shares or [1.0] * len(headers))]
+    widths = [width * share / whole for share in (shares or [1.0] * len(headers))]
     cells = [[paragraph(text, _HEADER) for text in headers]]
     cells += [[paragraph(text, CELL) for text in row] for row in rows]
     found = LongTable(cells, colWidths=widths, repeatRows=1)
@@ -125,15 +172,31 @@ def gap(height: float = 3 * mm) -> Flowable:
     return Spacer(1, height)
 
 
-def render(title: str, running: str, story: Sequence[Flowable]) -> bytes:
-    """The document; ``running`` stands on top of each page, its number and how many there are below."""
+def render(
+    title: str,
+    running: str,
+    story: Sequence[Flowable],
+    *,
+    sheet: Sheet = LANDSCAPE,
+    foot: str = "",
+    made_at: datetime | None = None,
+) -> bytes:
+    """The document; ``running`` stands on top of each page, ``foot`` and the page's number of how many below.
+
+    ``title`` is what viewers show. With ``made_at`` the same content gives the same bytes.
+    """
     _font()
     out = io.BytesIO()
-    document = BaseDocTemplate(out, pagesize=PAGE, title=title, lang="zh-CN")
-    low, high = _MARGIN + 4 * mm, _MARGIN + 6 * mm
-    frame = Frame(_MARGIN, low, WIDTH, PAGE[1] - low - high, 0, 0, 0, 0)
+    document = BaseDocTemplate(
+        out, pagesize=(sheet.across, sheet.down), title=title, lang="zh-CN", author=settings.CITY_NAME,
+        invariant=made_at is not None,
+    )  # fmt: skip
+    low, high = sheet.margin + 4 * mm, sheet.margin + 6 * mm
+    frame = Frame(sheet.margin, low, sheet.width, sheet.down - low - high, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate(frames=[frame]))
-    canvas = functools.partial(_NumberedCanvas, heading=readable(running))
+    canvas = functools.partial(
+        _NumberedCanvas, sheet=sheet, heading=readable(running), foot=readable(foot), made_at=made_at
+    )
     document.build(list(story), canvasmaker=canvas)
     return out.getvalue()
 
@@ -141,10 +204,16 @@ def render(title: str, running: str, story: Sequence[Flowable]) -> bytes:
 class _NumberedCanvas(Canvas):
     """Keeps its pages until it is known how many there are."""
 
-    def __init__(self, *args: Any, heading: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, sheet: Sheet, heading: str, foot: str, made_at: datetime | None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._heading = heading
+        self._sheet, self._heading, self._foot = sheet, heading, foot
         self._pages: list[dict[str, Any]] = []
+        if made_at is not None:
+            stamp, zone = self._doc._timeStamp, made_at.utcoffset() or timedelta()
+            stamp.YMDhms = made_at.timetuple()[:6]
+            stamp.dhh, stamp.dmm = divmod(int(zone.total_seconds()) // 60, 60)
 
     def showPage(self) -> None:
         self._pages.append(dict(self.__dict__))
@@ -158,13 +227,15 @@ class _NumberedCanvas(Canvas):
         super().save()
 
     def _frame(self, number: int, pages: int) -> None:
+        sheet = self._sheet
+        left, right, top = sheet.margin, sheet.across - sheet.margin, sheet.down - sheet.margin
         self.setFont(FONT, 8)
         self.setFillColor(_DIM)
-        top = PAGE[1] - _MARGIN
-        self.drawString(_MARGIN, top, self._heading)
+        self.drawString(left, top, self._heading)
         self.setStrokeColor(_LINE)
-        self.line(_MARGIN, top - 4, PAGE[0] - _MARGIN, top - 4)
-        self.drawRightString(PAGE[0] - _MARGIN, _MARGIN - 2, f"第 {number} 页 / 共 {pages} 页")
+        self.line(left, top - 4, right, top - 4)
+        self.drawString(left, sheet.margin - 2, self._foot)
+        self.drawRightString(right, sheet.margin - 2, f"第 {number} 页 / 共 {pages} 页")
 
 
 @functools.cache
@@ -173,7 +244,7 @@ def _font() -> Any:
     given = ttfonts.makeToUnicodeCMap
     # reportlab writes characters beyond the first plane with five digits there; PDF wants UTF-16.
     ttfonts.makeToUnicodeCMap = lambda name, subset: given(name, [_utf16(code) for code in subset])
-    font = ttfonts.TTFont(FONT, str(_FILE))
+    font = ttfonts.TTFont(FONT, str(settings.PDF_FONT))
     pdfmetrics.registerFont(font)
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=FONT, italic=FONT, boldItalic=FONT)
     return font

@@ -1,4 +1,4 @@
-"""Keys that follow from another, and texts that are kept encrypted (Fernet, by a key that follows from SECRET_KEY)."""
+"""Keys that follow from another, and texts and files that are kept encrypted (Fernet, by a key that follows from SECRET_KEY)."""
 
 import base64
 
@@ -16,13 +16,23 @@ def derived_key(purpose: str, secret: str) -> str:
 
 def seal(text: str) -> str:
     """A text encrypted, so that it can be stored."""
-    return _box().encrypt(text.encode()).decode()
+    return seal_bytes(text.encode()).decode()
+
+
+def seal_bytes(content: bytes) -> bytes:
+    """The same of a file's content."""
+    return _box().encrypt(content)
 
 
 def unseal(sealed: str) -> str:
     """What was sealed with today's SECRET_KEY or one of SECRET_KEY_FALLBACKS; ValueError for anything else."""
+    return unseal_bytes(sealed.encode()).decode()
+
+
+def unseal_bytes(sealed: bytes) -> bytes:
+    """The same of a file's content."""
     try:
-        return _box().decrypt(sealed.encode()).decode()
+        return _box().decrypt(sealed)
     except InvalidToken:
         raise ValueError("sealed with another SECRET_KEY") from None
 

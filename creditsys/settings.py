@@ -379,6 +379,12 @@ if MAP_TILES and not _tiles:
 #: allowed by the pages' content security policy
 MAP_TILES_ORIGIN = _tiles[0] if _tiles else ""
 
+# The font of PDF documents (TrueType). Another is needed where a name has a character that this one lacks.
+PDF_FONT = env.str("PDF_FONT", default=str(BASE_DIR / "creditsys" / "fonts" / "NotoSansSC-Regular.ttf"))
+# With which key PDF documents are signed (PAdES): a PKCS #12 file and its password. Without one they are not.
+PDF_SIGNING_FILE = env.str("PDF_SIGNING_FILE", default="")
+PDF_SIGNING_PASSWORD = env.str("PDF_SIGNING_PASSWORD", default="")
+
 # Where objections are taken in, as the public notice says it: office, address, telephone.
 OBJECTION_CONTACT = env.str("OBJECTION_CONTACT", default="")
 

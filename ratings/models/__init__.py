@@ -2,6 +2,7 @@
 
 from ratings.models.adjustments import Adjustment, Rerating
 from ratings.models.audit import AuditEvent, AuditLink
+from ratings.models.documents import IssuedDocument, Letter, LetterBatch
 from ratings.models.evidence import Evidence, NoticeLink
 from ratings.models.facts import (
     FACT_MODELS,
@@ -37,6 +38,9 @@ __all__ = [
     "Fact",
     "FundPayment",
     "ImportBatch",
+    "IssuedDocument",
+    "Letter",
+    "LetterBatch",
     "MeasureValue",
     "NoticeLink",
     "Objection",

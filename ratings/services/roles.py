@@ -29,7 +29,10 @@ _DESK: Final = (
     "noticelink",
     "publication",
     "publishedgrade",
+    "issueddocument",
+    "letterbatch",
 )
+_PAPER: Final = ("issueddocument", "letterbatch")
 
 
 def _may(verbs: str, *models: str) -> set[str]:
@@ -48,11 +51,13 @@ ROLES: Final[dict[str, frozenset[str]]] = {
         | _may("add", *_FACTS)
         | _may("add change", "importbatch")
         | _may("add", "ratingrun", "objection", "creditrepair", "noticelink")
+        | _may("add", *_PAPER)
     ),
     REVIEWER: frozenset(
         _SEE_WORK
         | _may("add change", *_FACTS)
         | _may("add", "ratingrun", "adjustment", "noticelink")
+        | _may("add", *_PAPER)
         | _may("change", "objection", "creditrepair")
         | _may("review", "ratingperiod")
     ),
@@ -61,6 +66,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
         | _may("approve", "ratingperiod")
         | _may("decide", "adjustment", "objection", "creditrepair")
         | _may("add change", "schemeversion")
+        | _may("add", "issueddocument")
     ),
     INSPECTOR: frozenset(_SEE_ALL),
 }
