@@ -14,7 +14,7 @@ from django.utils.html import conditional_escape, escape
 from django.utils.safestring import SafeString
 
 from creditsys import chart_plans
-from creditsys.chart_plans import (
+from creditsys.chart_parts import (
     CORNERS,
     DASHES,
     FILLS,
@@ -29,7 +29,6 @@ from creditsys.chart_plans import (
     Part,
     Plan,
     Rule,
-    ScorePoint,
     Series,
     Value,
     grade_fill,
@@ -37,6 +36,7 @@ from creditsys.chart_plans import (
     spelled,
     width_of,
 )
+from creditsys.chart_plans import ScorePoint
 
 #: Also what callers of this module need of the plans.
 __all__ = (

@@ -23,7 +23,7 @@ from reportlab.lib.colors import HexColor
 from reportlab.platypus import Flowable, KeepTogether, Spacer, Table, TableStyle
 
 from creditsys import chart_plans, pdf
-from creditsys.chart_plans import (
+from creditsys.chart_parts import (
     CORNERS,
     DASHES,
     FILLS,
@@ -38,10 +38,10 @@ from creditsys.chart_plans import (
     Part,
     Plan,
     Rule,
-    ScorePoint,
     Series,
     Value,
 )
+from creditsys.chart_plans import ScorePoint
 
 __all__ = ("Cell", "ScorePoint", "Series", "bars", "legend", "lines", "matrix", "score_line", "stacked")
 
