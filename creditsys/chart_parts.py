@@ -155,7 +155,7 @@ class Plan:
 def width_of(words: object, size: float = TEXT) -> float:
     """About how wide a text is, rather too wide: Chinese takes a square a character, Latin a little more than half."""
     return size * sum(
-        1.0 if char > "~" or char in "MWmw@%" else 0.76 if char.isupper() else 0.62 for char in str(words)
+        1.0 if char > "~" or char in "MWmw@%&" else 0.76 if char.isupper() else 0.62 for char in str(words)
     )
 
 

@@ -226,9 +226,13 @@ def lines(
     return [Plan(title, whole, base + 28, tuple(parts), said, 460)]
 
 
+#: Values closer to each other are drawn as equal.
+_NOTHING: Final = 1e-4
+
+
 def scale(low: float, high: float) -> tuple[float, float, list[float]]:
     """Round bounds around the values, and four to seven ticks."""
-    span = (high - low) or 1.0
+    span = high - low if high - low > _NOTHING else 1.0
     tenth = 10.0 ** (math.floor(math.log10(span)) - 1)
     step = next(tenth * times for times in (1, 2, 5, 10, 20, 50) if span / (tenth * times) <= 6)
     first, last = int(low // step), -int(-high // step)

@@ -5,6 +5,7 @@ where there is nothing to draw. Many rows go on in further drawings of the same 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from reportlab.graphics.shapes import (
@@ -65,7 +66,7 @@ def bars(
 ) -> list[Flowable]:
     """As :func:`chart_plans.bars`, at most ``width`` points wide."""
     written = [(pdf.readable(label), values) for label, values in rows]
-    plans = chart_plans.bars(title, series, written, unit=unit, mark=mark, room=width / _SCALE)
+    plans = chart_plans.bars(title, series, written, unit=unit, mark=_readable(mark), room=width / _SCALE)
     return _figure(title, series, plans, width)
 
 
@@ -95,7 +96,9 @@ def lines(
 ) -> list[Flowable]:
     """As :func:`chart_plans.lines`, at most ``width`` points wide."""
     written = [pdf.readable(label) for label in labels]
-    plans = chart_plans.lines(title, series, written, values, unit=unit, mark=mark, room=width / _SCALE)
+    plans = chart_plans.lines(
+        title, series, written, values, unit=unit, mark=_readable(mark), room=width / _SCALE
+    )
     return _figure(title, series, plans, width)
 
 
@@ -107,7 +110,8 @@ def score_line(
     width: float = pdf.PORTRAIT.width,
 ) -> list[Flowable]:
     """As :func:`chart_plans.score_line`, ``width`` points wide; ``grades`` are those of the scheme, best first."""
-    return _figure(title, (), chart_plans.score_line(title, points, len(grades), room=width / _SCALE), width)
+    written = [replace(one, label=pdf.readable(one.label), grade=pdf.readable(one.grade)) for one in points]
+    return _figure(title, (), chart_plans.score_line(title, written, len(grades), room=width / _SCALE), width)
 
 
 def matrix(
@@ -146,6 +150,10 @@ def legend(series: Sequence[Series], width: float = pdf.PORTRAIT.width) -> list[
     """What each fill means."""
     named = [Series(pdf.readable(one.name), one.fill) for one in series]
     return [_drawn(plan) for plan in chart_plans.legend("", named, width / _SCALE)]
+
+
+def _readable(mark: tuple[int, str] | None) -> tuple[int, str] | None:
+    return mark and (mark[0], pdf.readable(mark[1]))
 
 
 def _figure(title: str, series: Sequence[Series], plans: Sequence[Plan], width: float) -> list[Flowable]:
@@ -247,7 +255,7 @@ def _label(label: Label, top: float) -> Iterable[Shape]:
     yield String(
         x,
         top - y,
-        pdf.readable(words),
+        words,
         fontName=pdf.FONT,
         fontSize=SMALL if ground else TEXT,
         textAnchor=anchor,

@@ -4,7 +4,6 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, Final
 
 from django.conf import settings
@@ -13,9 +12,6 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
-from reportlab.graphics.shapes import Circle, Drawing, PolyLine, String
-from reportlab.graphics.shapes import Line as Stroke
-from reportlab.lib import colors
 from reportlab.platypus import Flowable
 from reportlab.platypus import Table as Frame
 
@@ -23,10 +19,9 @@ from applications.enterprise_credit import charts, describing
 from applications.enterprise_credit.describing import Table
 from applications.enterprise_credit.models import Look
 from applications.enterprise_credit.profiles import Profile
-from creditsys import pdf
+from creditsys import pdf, pdf_charts
 from ratings.admin.exports import harmless
 from ratings.admin.show import moment
-from ratings.rules.exact import decimal_text
 
 #: How wide the columns of some tables are, by their first header; the others share the width equally.
 _SHARES: Final = {
@@ -37,8 +32,6 @@ _SHARES: Final = {
 }
 #: Cells that begin on top, without a margin.
 _TOP: Final = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]
-#: How much smaller than on the page the chart is.
-_SCALE: Final = 0.8
 _NO_SHEET_TITLE: Final = re.compile(r"[\[\]:*?/\\]")
 
 
@@ -150,43 +143,6 @@ def _part(one: Table) -> list[Flowable]:
 
 def _chart(profile: Profile) -> list[Flowable]:
     """The line of scores that the page shows."""
-    line = charts.score_line(profile.scores)
-    if line is None:
-        return []
-    blue, grey = colors.HexColor("#1d4f91"), colors.HexColor("#8894a0")
-    drawing = Drawing(charts.WIDTH * _SCALE, charts.HEIGHT * _SCALE)
-    drawing.scale(_SCALE, _SCALE)
-    for value, y in ((line.high, charts.TOP), (line.low, charts.BASE)):
-        drawing.add(
-            Stroke(
-                charts.LEFT,
-                charts.HEIGHT - y,
-                charts.WIDTH - charts.RIGHT,
-                charts.HEIGHT - y,
-                strokeColor=grey,
-            )
-        )
-        drawing.add(_text(charts.LEFT - 8, charts.HEIGHT - y - 3, decimal_text(value), "end"))
-    for run in line.runs:
-        corners = [charts.HEIGHT - value if place % 2 else value for place, value in enumerate(_corners(run))]
-        drawing.add(PolyLine(corners, strokeColor=blue, strokeWidth=1.6))
-        for one in run:
-            drawing.add(Circle(one.x, charts.HEIGHT - one.y, 2.6, strokeColor=blue, fillColor=colors.white))
-    for one in charts.labelled(line.runs):
-        drawing.add(_text(one.x, charts.HEIGHT - one.y + (-14 if one.fell else 6), one.label))
-    points = [one for run in line.runs for one in run]
-    for x, on in dict.fromkeys((one.x, one.on) for one in (points[0], points[-1])):
-        drawing.add(_text(x, charts.HEIGHT - charts.BASE - 26, on.isoformat()))
-    return [*pdf.heading("企业信用分"), drawing]
-
-
-def _corners(run: tuple[charts.Point, ...]) -> list[int]:
-    """x and y in turn: a score is kept until the next."""
-    found = [run[0].x, run[0].y]
-    for before, after in pairwise(run):
-        found += [after.x, before.y, after.x, after.y]
-    return found
-
-
-def _text(x: float, y: float, text: str, anchor: str = "middle") -> String:
-    return String(x, y, pdf.readable(text), fontName=pdf.FONT, fontSize=8, textAnchor=anchor)
+    points, grades = charts.score_points(profile.scores), [one.name for one in profile.scale]
+    drawn = pdf_charts.score_line(points, grades, title=charts.TITLE, width=pdf.WIDTH)
+    return [*pdf.heading("企业信用分"), *drawn] if drawn else []

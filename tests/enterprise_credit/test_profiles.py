@@ -7,10 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from applications.enterprise_credit.charts import score_line
 from applications.enterprise_credit.describing import facts, shown_in_words, tables
 from applications.enterprise_credit.documents import catalogue_on
-from applications.enterprise_credit.profiles import MOST_RECORDS, Profile, Score, profile
+from applications.enterprise_credit.profiles import MOST_RECORDS, Profile, profile
 from applications.enterprise_credit.rules.catalogue import Catalogue
 from applications.enterprise_credit.timeline import timeline
 from applications.enterprise_credit.viewing import Viewer
@@ -265,10 +264,3 @@ def test_what_was_shown_is_told_in_words() -> None:
     ]
     assert list(shown_in_words({"verdict": "UNKNOWN", "grade": ""}, {}, {})) == ["名单核查的结论"]
     assert list(shown_in_words({}, {}, {})) == []
-
-
-def test_the_chart_has_the_last_score_of_a_day() -> None:
-    day = date(2026, 2, 11)
-    line = score_line([Score(day, 98_100, "A", 0), Score(day, 98_100, "D", 3)])
-    assert line is not None
-    assert [[point.label for point in run] for run in line.runs] == [["D 98.1"]]

@@ -267,7 +267,7 @@ def _shown(found: Profile, page: int) -> dict[str, Any]:
             (group, record, words.days(record.valid_from, record.valid_until)) for group, record in black
         ],
         "steps": labelled(describing.steps(found)),
-        "score_chart": charts.score_chart(found.scores),
+        "score_chart": charts.score_chart(found.scores, len(found.scale)),
         "history": labelled(describing.history(found)),
         "grade_chart": charts.grade_chart(found.grades),
         "grades": [(name or "无等级", count) for name, count in found.grades.items()],

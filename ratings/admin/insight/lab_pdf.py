@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from reportlab.graphics.shapes import Drawing, Rect, String
-from reportlab.lib.colors import HexColor
 from reportlab.platypus import Flowable
 
-from creditsys import pdf
+from creditsys import charts, pdf, pdf_charts
+from creditsys.charts import Series
 from ratings.admin.insight.lab_sheets import LISTED, Result
 from ratings.admin.insight.sheets import Sheet, spelled
 
 #: Widths of the list's columns, in parts.
 _LIST_SHARES: Final = (1.25, 2.2, 0.9, 0.9, 1.25, 0.95, 0.75, 0.8, 0.75, 0.85, 3.4)
-_SHADES: Final = ("#1f6391", "#8dbcda", "#e0c48a", "#c98a4b", "#a31621", "#d9dee5")
 
 
 def report(
@@ -36,7 +34,7 @@ def report(
 def _section(sheet: Sheet, most: int | None = None, shares: Sequence[float] = ()) -> Iterator[Flowable]:
     yield from pdf.heading(sheet.title)
     if sheet.key.endswith("-grades"):
-        yield _bars(sheet)
+        yield from _bars(sheet)
     rows = [[_cell(value) for value in row] for row in sheet.rows[:most]]
     if rows:
         yield pdf.table(sheet.headers, rows, shares)
@@ -51,52 +49,16 @@ def _cell(value: Any) -> str:
     return str(spelled(value))
 
 
-def _bars(sheet: Sheet) -> Drawing:
-    """One bar for each side of the table of grades: its shares by grade, best at the left."""
-    sides = [place for place, header in enumerate(sheet.headers) if header.endswith("（家）")]
-    left, step, tall = 70.0, 20.0, 14.0
-    long = pdf.WIDTH - left - 10
-    drawing = Drawing(pdf.WIDTH, step * len(sides) + 4)
-    for number, place in enumerate(sides):
-        y = step * (len(sides) - 1 - number) + 4
-        drawing.add(
-            String(
-                0,
-                y + 4,
-                pdf.readable(sheet.headers[place].removesuffix("（家）")),
-                fontName=pdf.FONT,
-                fontSize=8,
-            )
-        )
-        whole = sum(row[place] for row in sheet.rows) or 1
-        x = left
-        for shade, row in enumerate(sheet.rows):
-            length = long * row[place] / whole
-            colour = _SHADES[-1] if row is sheet.rows[-1] else _SHADES[min(shade, len(_SHADES) - 2)]
-            drawing.add(
-                Rect(
-                    x,
-                    y,
-                    length,
-                    tall,
-                    fillColor=HexColor(colour),
-                    strokeColor=HexColor("#ffffff"),
-                    strokeWidth=0.6,
-                )
-            )
-            words = f"{row[0]} {row[place]:,}"
-            if length > 9 * len(words) * 0.62:
-                ink = HexColor("#ffffff" if shade in (0, 4) and row is not sheet.rows[-1] else "#1f2933")
-                drawing.add(
-                    String(
-                        x + length / 2,
-                        y + 4,
-                        pdf.readable(words),
-                        fontName=pdf.FONT,
-                        fontSize=8,
-                        textAnchor="middle",
-                        fillColor=ink,
-                    )
-                )
-            x += length
-    return drawing
+def _bars(sheet: Sheet) -> list[Flowable]:
+    """One bar for each side of the table of grades: its shares by grade, best first, not rated last."""
+    grades = len(sheet.rows) - 1
+    series = [
+        Series(str(row[0]), charts.grade_fill(place if place < grades else -1, grades))
+        for place, row in enumerate(sheet.rows)
+    ]
+    sides = [
+        (header.removesuffix("（家）"), [row[place] for row in sheet.rows])
+        for place, header in enumerate(sheet.headers)
+        if header.endswith("（家）")
+    ]
+    return pdf_charts.stacked(sheet.title, series, sides, width=pdf.WIDTH)
