@@ -4,6 +4,7 @@ from django.core.cache import cache
 from django.utils.safestring import SafeString
 
 from ratings.admin.show import grade_badge
+from ratings.insight.limits import lowering
 from ratings.models import Rating, RatingRun, SchemeVersion
 from ratings.rules import Scheme
 from ratings.services.errors import Refused
@@ -49,14 +50,10 @@ def reason_not_rated(rating: Rating) -> str:
 def caps_struck(rating: Rating) -> list[str]:
     """Titles of the limits that made the grade worse than the score alone would."""
     rules = readable(rating.run.scheme)
-    if rules is None or rating.grade <= rating.grade_before_caps:
+    if rules is None:
         return []
-    return [
-        cap.title
-        for number, cap in enumerate(rules.document.caps)
-        if rating.caps >> number & 1
-        and (cap.limit is None or rules.positions[cap.limit] > rating.grade_before_caps)
-    ]
+    struck = lowering(rules, rating.caps, rating.grade_before_caps, rating.grade)
+    return [rules.document.caps[number].title for number in struck]
 
 
 def run_scope(run: RatingRun) -> str:

@@ -205,6 +205,11 @@ def quarter_of(day: date) -> date:
     return date(day.year, day.month - (day.month - 1) % 3, 1)
 
 
+def quarter_name(quarter: date) -> str:
+    """Short, for axes: 2025Q3."""
+    return f"{quarter.year}Q{(quarter.month + 2) // 3}"
+
+
 def in_span(counts: dict[date, Complaints], first: date, months: int) -> Complaints:
     """All complaints received in ``months`` months from ``first`` (a first day of a month)."""
     last = add_months(first, months)

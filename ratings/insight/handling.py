@@ -18,7 +18,8 @@ Whatever was withdrawn is neither done nor open. A matter belongs to the distric
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from statistics import median
@@ -379,8 +380,10 @@ _OUTCOMES: Final = {
 }  # fmt: skip
 
 
-def objections(start: date, until: date, districts: Districts = None) -> dict[str, Ground]:
-    """Ground (``Objection.Ground``) to the objections handed in within the span.
+def objections(
+    start: date, until: date, districts: Districts = None, *, among: Collection[int] | None = None
+) -> dict[str, Ground]:
+    """Ground (``Objection.Ground``) to the objections handed in within the span; ``among``: of these keys only.
 
     ``rejected`` is what was decided first; days are working days from hand-in to that decision.
     """
@@ -388,7 +391,7 @@ def objections(start: date, until: date, districts: Districts = None) -> dict[st
     made: dict[str, Ground] = {}
     for row in rows(_OBJECTIONS, {"districts": codes(districts)}):
         since, state, decided, ground = row[4], row[7], row[9], row[-1]
-        if not start <= since <= until:
+        if not start <= since <= until or (among is not None and row[0] not in among):
             continue
         one = made.setdefault(ground, Ground())
         one.received += 1
@@ -398,6 +401,12 @@ def objections(start: date, until: date, districts: Districts = None) -> dict[st
         if decided is not None:
             one.days.append(calendar.between(since, decided))
     return made
+
+
+def repairs(start: date, until: date, districts: Districts = None) -> Counter[str]:
+    """State (``rules.moves.REPAIR_STATES``) to the applications for repair received in the span."""
+    found = rows(_REPAIRS, {"districts": codes(districts)})
+    return Counter(row[-1] for row in found if start <= row[4] <= until)
 
 
 def all_grounds(parts: Iterable[Ground]) -> Ground:

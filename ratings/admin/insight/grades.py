@@ -15,9 +15,10 @@ from creditsys.charts import Cell, Series
 from ratings.admin import show
 from ratings.admin.insight import menu
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs, nothing
-from ratings.admin.insight.sheets import Sheet, percent
+from ratings.admin.insight.sheets import Sheet
 from ratings.insight import grades, places
 from ratings.insight.grades import ABSENT, NO_GRADE, Issue
+from ratings.insight.shares import percent
 from ratings.models import Pharmacy
 from ratings.published.scales import scale
 

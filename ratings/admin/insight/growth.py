@@ -1,7 +1,6 @@
 """Complaints and payment growth before and after the system's start."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
@@ -15,6 +14,7 @@ from ratings.admin.insight.pages import DistrictForm, answer, day_field, needs, 
 from ratings.admin.insight.sheets import Sheet
 from ratings.insight import growth
 from ratings.insight.growth import Complaints, Growth
+from ratings.insight.shares import ratio_percent
 from ratings.rules.periods import add_months, months_of
 
 #: Quarters that are drawn; the table has all.
@@ -89,9 +89,9 @@ def _before_after(
         rows += [
             ["基金支付（元）", *(show.yuan_number(one.paid) for one in paid)],
             ["上年同期基金支付（元）", *(show.yuan_number(one.paid_before) for one in paid)],
-            ["支付同期增幅：全部药店合计（%）", *(_percent(one.growth) for one in paid)],
-            ["支付同期增幅：可比药店合计（%）", *(_percent(one.comparable) for one in paid)],
-            ["支付同期增幅：可比药店中位数（%）", *(_percent(one.median) for one in paid)],
+            ["支付同期增幅：全部药店合计（%）", *(ratio_percent(one.growth) for one in paid)],
+            ["支付同期增幅：可比药店合计（%）", *(ratio_percent(one.comparable) for one in paid)],
+            ["支付同期增幅：可比药店中位数（%）", *(ratio_percent(one.median) for one in paid)],
             ["可比药店（家）", *(one.compared for one in paid)],
         ]
     return Sheet(
@@ -110,15 +110,6 @@ def _span(first: date, months: int) -> str:
     return f"{first:%Y-%m} 至 {last:%Y-%m}"
 
 
-def _percent(ratio: float | None) -> Decimal | None:
-    return None if ratio is None else Decimal(round(ratio * 1000)).scaleb(-1)
-
-
-def quarter_name(quarter: date) -> str:
-    """Short, for axes: 2025Q3."""
-    return f"{quarter.year}Q{(quarter.month + 2) // 3}"
-
-
 def _mark(start: date, shown: list[date]) -> tuple[int, str] | None:
     """Where the start lies among quarters."""
     at = growth.quarter_of(start)
@@ -134,9 +125,9 @@ def _payments(start: date, paid: dict[date, int]) -> Sheet:
     values = [[None if found[one] is None else 100 * (found[one] or 0.0) for one in shown]]
     rows: list[list[Any]] = [
         [
-            quarter_name(one),
+            growth.quarter_name(one),
             show.yuan_number(sum(paid.get(month, 0) for month in months_of(one, 3))),
-            _percent(found[one]),
+            ratio_percent(found[one]),
             "起始后" if one >= growth.quarter_of(start) else "起始前",
         ]
         for one in quarters
@@ -147,7 +138,7 @@ def _payments(start: date, paid: dict[date, int]) -> Sheet:
         ("季度", "基金支付（元）", "同期增幅（%）", "起始前后"),
         rows,
         note="全部药店合计，与上年同一季度比；本季或上年同季缺少月份的不算增幅。",
-        drawing=charts.lines(title, series, [quarter_name(one) for one in shown], values, unit="%", mark=_mark(start, shown)),
+        drawing=charts.lines(title, series, [growth.quarter_name(one) for one in shown], values, unit="%", mark=_mark(start, shown)),
     )  # fmt: skip
 
 
@@ -159,7 +150,7 @@ def _complaints(start: date, counts: dict[date, Complaints]) -> Sheet:
     sums = {one: growth.in_span(counts, one, 3) for one in quarters}
     rows: list[list[Any]] = [
         [
-            quarter_name(one),
+            growth.quarter_name(one),
             found.fraud,
             found.fraud_verified,
             found.received,
@@ -168,7 +159,9 @@ def _complaints(start: date, counts: dict[date, Complaints]) -> Sheet:
         ]
         for one, found in sums.items()
     ]
-    drawn = [(quarter_name(one), (sums[one].fraud, sums[one].received - sums[one].fraud)) for one in shown]
+    drawn = [
+        (growth.quarter_name(one), (sums[one].fraud, sums[one].received - sums[one].fraud)) for one in shown
+    ]
     return Sheet(
         "complaints",
         title,

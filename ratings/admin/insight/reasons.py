@@ -11,9 +11,10 @@ from ratings.admin.grades import readable
 from ratings.admin.insight import menu
 from ratings.admin.insight.grades import PeriodForm
 from ratings.admin.insight.pages import answer, needs, nothing
-from ratings.admin.insight.sheets import Sheet, percent
+from ratings.admin.insight.sheets import Sheet
 from ratings.insight import reasons
 from ratings.insight.reasons import Loss
+from ratings.insight.shares import percent
 from ratings.models import RatingRun
 from ratings.rules.vocabulary import COMPLAINT_TOPICS, VIOLATION_KINDS
 

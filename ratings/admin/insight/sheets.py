@@ -96,13 +96,6 @@ def spelled(value: Any) -> Any:
     return show.day(value) if isinstance(value, date) else value
 
 
-def percent(part: int, whole: int) -> Decimal | None:
-    """``part`` of ``whole`` in percent with one decimal, half up; None where there is no whole."""
-    if not whole:
-        return None
-    return Decimal((2000 * part + whole) // (2 * whole)).scaleb(-1)
-
-
 def file_of(sheet: Sheet, format_: str) -> bytes | str:
     """One sheet as a file of :data:`FORMATS`; cells that a spreadsheet would run are made harmless."""
     # Heads name grades, which whoever writes a scheme has named.

@@ -20,7 +20,8 @@ from openpyxl import load_workbook
 
 from ratings.admin.insight.menu import PAGES
 from ratings.admin.insight.pages import LOOKED
-from ratings.admin.insight.sheets import Sheet, file_of, percent, workbook_of
+from ratings.admin.insight.sheets import Sheet, file_of, workbook_of
+from ratings.insight.shares import percent
 from ratings.models import Adjustment, AuditEvent, Objection, Pharmacy, PublishedGrade, Rating, StaffScope
 from ratings.services import roles
 from tests import desk as rows
