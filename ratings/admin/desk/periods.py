@@ -14,13 +14,16 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from ratings.admin import show
+from ratings.admin.asking import choice
 from ratings.admin.desk.acts import Act, DeskAdmin, refusal_texts
 from ratings.admin.desk.forms import form_of, words
 from ratings.admin.filters import DistrictFilter
+from ratings.admin.issuing import issue_page, may_issue
 from ratings.admin.scope import districts_of, sees_whole_city, visible
 from ratings.models import (
     Adjustment,
     District,
+    IssuedDocument,
     Objection,
     PeriodMove,
     Publication,
@@ -29,6 +32,8 @@ from ratings.models import (
     RatingRun,
     ReviewItem,
 )
+from ratings.reports import period_figures
+from ratings.reports.period_report import issue_period_report
 from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, Move, moves_from
 from ratings.services import periods, review
 from ratings.services.audit import Actor
@@ -55,6 +60,8 @@ _NOTES = {
     "abandon": "本次办理作废，不可恢复；可以重新评价后另行建立。",
     "reopen": "回到审核；再次公示、审定以后才能发布。",
 }
+#: Of a report: all that the period rated.
+_ALL = "all"
 _DANGER = {"abandon"}
 _MINOR = {"recall", "reopen"}
 
@@ -104,6 +111,7 @@ class RatingPeriodAdmin(DeskAdmin):
         own = self.own_paths(
             ("open/<int:run_id>/", self.open_view, "open"),
             ("<int:pk>/rest/<int:code>/", self.rest_view, "rest"),
+            ("<int:pk>/report/", self.report_view, "report"),
         )
         return own + super().get_urls()
 
@@ -215,6 +223,43 @@ class RatingPeriodAdmin(DeskAdmin):
             back=show.change_url(period),
         )
 
+    def report_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Issue the report on a published period. Who may: those who issue documents, of their districts;
+        of all that a period of the whole city rated only those who work for it."""
+        period: RatingPeriod = self.visible_or_404(request, pk)
+        scopes = self._scopes(request, period)
+
+        def issue(values: dict[str, Any], by: Actor, site: str) -> IssuedDocument:
+            scope = values["scope"]
+            district = None if scope == _ALL else District.objects.get(pk=scope)
+            return issue_period_report(period, district, by=by, site=site)
+
+        return issue_page(
+            request,
+            self,
+            "签发评价周期报告",
+            issue,
+            back=show.change_url(period),
+            summary=[
+                ("评价周期", show.period_label(period.period)),
+                ("范围", self.scope(period)),
+                ("状态", state_badge(period)),
+            ],
+            note="按签发时所知统计：等级分布、与上期比较、扣分原因、限制、调整、异议、修复、投诉和支付，"
+            "并列出等级最差和下降两级以上的药店。签发为 PDF，登记编号，可扫码核验，不能更改。",
+            form=form_of(scope=choice("报告范围", choices=scopes)),
+            refusal=period_figures.refusal(period),
+        )
+
+    def _scopes(self, request: HttpRequest, period: RatingPeriod) -> list[tuple[str, str]]:
+        """Of where the user may have figures of the period."""
+        own = districts_of(request.user)
+        whole = [(_ALL, self.scope(period))] if period.district_id or own is None else []
+        if period.district_id:
+            return whole
+        rated = [row.district for row in progress(period)]
+        return whole + [(str(one.pk), one.name) for one in rated if own is None or one.pk in own]
+
     # the page
 
     def change_view(
@@ -243,6 +288,7 @@ class RatingPeriodAdmin(DeskAdmin):
             reviews=reviews,
             informs=informs,
             on_notice=period.state == "PUBLIC_NOTICE",
+            reports=may_issue(request) and not period_figures.refusal(period),
             items_url=show.list_url(ReviewItem, period=period.pk),
             objections_url=show.list_url(Objection, period__id__exact=period.pk),
             adjustments_url=show.list_url(Adjustment, period__id__exact=period.pk),
