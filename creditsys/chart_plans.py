@@ -42,7 +42,7 @@ def _fills_said(series: Sequence[Series]) -> str:
 # What the fills mean
 
 
-def legend(title: str, series: Sequence[Series], room: float) -> list[Plan]:
+def legend(series: Sequence[Series], room: float) -> Plan:
     """A piece of each fill with its name, in as many lines as it takes."""
     parts: list[Part] = []
     x, y = 1.0, 4.0
@@ -53,13 +53,13 @@ def legend(title: str, series: Sequence[Series], room: float) -> list[Plan]:
             x, y = 1.0, y + 22
         parts += [Box(one.fill, x, y, 14, 14), Label(x + 20, y + 11.5, name, "start")]
         x += wide + 16
-    return [Plan(title, room, y + 18, tuple(parts), "图例")]
+    return Plan("图例", room, y + 18, tuple(parts), "")
 
 
 # Bars beside each other
 
 _LONGEST_LABEL: Final = 190
-_BAR, _BAR_GAP = 26, 34
+_BAR, _BAR_GAP, _LEAST_GAP = 26, 34, 16
 
 
 def bars(
@@ -82,17 +82,23 @@ def bars(
     rows = [(cut(label, _LONGEST_LABEL), values) for label, values in rows]
     # so wide that the value above has room
     bar = max(_BAR, *(math.ceil(width_of(spelled(one, unit))) + 5 for _, values in rows for one in values))
-    step = max(len(series) * bar + _BAR_GAP, *(math.ceil(width_of(label)) + 10 for label, _ in rows))
-    each = len(rows) if room is None else max(1, int((room - _BAR_GAP) // step))
+    longest = max(math.ceil(width_of(label)) + 10 for label, _ in rows)
+    gap, each = _BAR_GAP, len(rows)
+    step = max(len(series) * bar + gap, longest)
+    if room is not None and gap + each * step > room:
+        gap = _LEAST_GAP
+        step = max(len(series) * bar + gap, longest)
+        drawings = math.ceil(len(rows) / max(1, int((room - gap) // step)))
+        each = math.ceil(len(rows) / drawings)  # about as many in each
     tall, top, below = 150, 26 + (18 if mark else 0), 24
     base = top + tall
     plans = []
     for first in range(0, len(rows), each):
         here = rows[first : first + each]
-        width = _BAR_GAP + len(here) * step
+        width = gap + len(here) * step
         parts: list[Part] = [Rule(0, base, width, base)]
         for place, (label, values) in enumerate(here):
-            middle = _BAR_GAP // 2 + place * step + step // 2
+            middle = gap // 2 + place * step + step // 2
             left = middle - len(series) * bar // 2
             for offset, (one, value) in enumerate(zip(series, values, strict=True)):
                 height = round(max(value or 0, 0) * tall / most)
@@ -101,7 +107,7 @@ def bars(
                 parts.append(Label(x + (bar - 3) // 2, base - height - 6, spelled(value, unit)))
             parts.append(Label(middle, base + 17, label))
         if mark is not None and first <= mark[0] < first + each:
-            parts += _start(_BAR_GAP // 2 + (mark[0] - first) * step, 14, base, mark[1], width)
+            parts += _start(gap // 2 + (mark[0] - first) * step, 14, base, mark[1], width)
         said, least = f"{_fills_said(series)}；数值见下表", len(here) * _BAR * len(series)
         plans.append(Plan(title, width, base + below, tuple(parts), said, least))
     return plans
@@ -128,8 +134,8 @@ def stacked(
 ) -> list[Plan]:
     """Lying bars, each cut into its series. With ``share`` every bar is the whole, else the longest is.
 
-    ``rows`` are (label, counts of each series); the number stands in each piece that has room for
-    it, the sum behind the bar. A drawing is ``room`` wide; with ``most_rows`` as many drawings of one scale
+    ``rows`` are (label, counts of each series); the number stands in each piece (of several) that has room
+    for it, the sum behind the bar. A drawing is ``room`` wide; with ``most_rows`` as many drawings of one scale
     as it takes. None where there is nothing to draw.
     """
     sums = [sum(values) for _, values in rows]
@@ -165,7 +171,7 @@ def _lying(
             parts.append(Box(one.fill, x, y, max(length, 0.5), 18))
             words = f"{value:,}"
             ground = width_of(words, SMALL) + 6
-            if ground + 2 <= length:
+            if len(series) > 1 and ground + 2 <= length:
                 parts.append(Label(x + length / 2, y + 13.5, words, ground=ground))
         x += length
     return [*parts, Label(x + 8, y + 14, spelled(sum(values)), "start")]

@@ -74,8 +74,8 @@ TITLE: Final = _style("title", 17, spaceAfter=6)
 HEADING: Final = _style("heading", 11.5, spaceBefore=10, spaceAfter=4)
 BODY: Final = _style("body", 9.5)
 CELL: Final = _style("cell", 8)
-#: Above a chart.
-CAPTION: Final = _style("caption", 8.5, spaceBefore=4, spaceAfter=3)
+#: Above a chart or a table, on its page.
+CAPTION: Final = _style("caption", 8.5, spaceBefore=6, spaceAfter=3, keepWithNext=1)
 _HEADER: Final = ParagraphStyle("header", CELL, textColor=_DIM)
 
 

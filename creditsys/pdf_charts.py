@@ -21,7 +21,7 @@ from reportlab.graphics.shapes import (
     String,
 )
 from reportlab.lib.colors import HexColor
-from reportlab.platypus import Flowable, KeepTogether, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, Spacer, Table, TableStyle
 
 from creditsys import chart_plans, pdf
 from creditsys.chart_parts import (
@@ -44,7 +44,7 @@ from creditsys.chart_parts import (
 )
 from creditsys.chart_plans import ScorePoint
 
-__all__ = ("Cell", "ScorePoint", "Series", "bars", "legend", "lines", "matrix", "score_line", "stacked")
+__all__ = ("Cell", "ScorePoint", "Series", "bars", "lines", "matrix", "score_line", "stacked")
 
 #: Points of paper for a unit of a plan: texts are 8.4 points high.
 _SCALE: Final = 0.7
@@ -143,13 +143,7 @@ def matrix(
     column = width / (len(columns) + 1)
     made = Table(cells, colWidths=[column] * (len(columns) + 1), repeatRows=1)
     made.setStyle(TableStyle(style))
-    return [KeepTogether([_caption(title), made])]
-
-
-def legend(series: Sequence[Series], width: float = pdf.PORTRAIT.width) -> list[Flowable]:
-    """What each fill means."""
-    named = [Series(pdf.readable(one.name), one.fill) for one in series]
-    return [_drawn(plan) for plan in chart_plans.legend("", named, width / _SCALE)]
+    return [_caption(title), made]
 
 
 def _readable(mark: tuple[int, str] | None) -> tuple[int, str] | None:
@@ -159,26 +153,32 @@ def _readable(mark: tuple[int, str] | None) -> tuple[int, str] | None:
 def _figure(title: str, series: Sequence[Series], plans: Sequence[Plan], width: float) -> list[Flowable]:
     if not plans:
         return []
-    key = legend(series, width) if len(series) > 1 else []
-    first, *others = (_drawn(plan) for plan in plans)
-    return [KeepTogether([_caption(title), *key, first]), *others, Spacer(1, 4)]
+    named = [Series(pdf.readable(one.name), one.fill) for one in series]
+    key = chart_plans.legend(named, width / _SCALE) if len(named) > 1 else None
+    first, *others = plans
+    return [_caption(title), _drawn(first, key), *map(_drawn, others), Spacer(1, 4)]
 
 
 def _caption(title: str) -> Flowable:
     return pdf.paragraph(title, pdf.CAPTION)
 
 
-def _drawn(plan: Plan) -> Drawing:
-    drawing = Drawing(plan.width * _SCALE, plan.height * _SCALE)
+def _drawn(plan: Plan, key: Plan | None = None) -> Drawing:
+    """A plan, below what the fills mean."""
+    width, height = plan.width, plan.height
+    if key is not None:
+        width, height = max(width, key.width), height + key.height
+    drawing = Drawing(width * _SCALE, height * _SCALE)
     drawing.scale(_SCALE, _SCALE)
-    for part in plan.parts:
-        for shape in _shapes(part, plan.height):
-            drawing.add(shape)
+    for one, top in ((key, height), (plan, plan.height)):
+        for part in one.parts if one else ():
+            for shape in _shapes(part, top):
+                drawing.add(shape)
     return drawing
 
 
 def _shapes(part: Part, top: float) -> Iterable[Shape]:
-    """A part of a plan that is ``top`` high; paper counts upwards."""
+    """A part of a plan whose upper edge lies ``top`` high; paper counts upwards."""
     match part:
         case Box(fill, x, y, width, height):
             yield from _box(FILLS[fill], x, top - y - height, width, height)

@@ -7,7 +7,8 @@ from typing import Final
 
 from django.utils import timezone
 from reportlab.lib.styles import ParagraphStyle
-from reportlab.platypus import Flowable, PageBreak
+from reportlab.lib.units import mm
+from reportlab.platypus import CondPageBreak, Flowable, PageBreak
 
 from creditsys import chart_parts, pdf, pdf_charts
 from creditsys.chart_parts import Cell, Series
@@ -19,7 +20,6 @@ from ratings.insight.shares import percent, ratio_percent
 from ratings.models import Adjustment, District, IssuedDocument, Objection, RatingPeriod
 from ratings.reports import layout, period_figures
 from ratings.reports.period_figures import BeforeAfter, PeriodFigures
-from ratings.rules.exact import decimal_text
 from ratings.rules.moves import OPEN_REPAIR, REPAIR_STATES
 from ratings.rules.periods import Period, add_months
 from ratings.rules.vocabulary import COMPLAINT_TOPICS, VIOLATION_KINDS
@@ -37,6 +37,9 @@ _WIDTH: Final = pdf.PORTRAIT.width
 _SUMMARY: Final = ParagraphStyle(
     "summary", pdf.BODY, fontSize=10.5, leading=17, spaceAfter=5, firstLineIndent=21
 )
+#: Goes to the next page with the figure below it.
+_PART: Final = ParagraphStyle("part", pdf.HEADING, keepWithNext=1)
+_NOTE: Final = ParagraphStyle("note", pdf.CELL, spaceBefore=4)
 _LABELS: Final = {term.id: term.label for words in (VIOLATION_KINDS, COMPLAINT_TOPICS) for term in words}
 _WAYS: Final = (Series("调高", "a"), Series("调低", "b"))
 _OUTCOMES: Final = (
@@ -79,7 +82,7 @@ def drawn(said: PeriodFigures, stamp: Stamp) -> bytes:
         ("投诉和基金支付", _effects), ("需要关注的药店", _low), ("怎样核验", _verified),
     )  # fmt: skip
     for number, (heading, part) in zip("一二三四五六七八九十", parts, strict=True):
-        story += [*pdf.heading(f"{number}、{heading}"), *part(said)]
+        story += [CondPageBreak(30 * mm), pdf.paragraph(f"{number}、{heading}", _PART), *part(said)]
     story += [pdf.gap(), layout.signed_off(stamp)]
     running = "　".join(filter(None, (title(said), layout.demo())))
     return pdf.render(
@@ -144,7 +147,7 @@ def _losses_told(said: PeriodFigures) -> str:
         return "没有因违法违规或举报投诉扣分。"
     return (
         f"扣分最多的是“{_LABELS[dearest.kind]}”：{dearest.facts:,} 件，涉及 {dearest.pharmacies:,} 家，"
-        f"共 {decimal_text(dearest.points)} 分。"
+        f"共 {_points(dearest.points)} 分。"
     )
 
 
@@ -217,7 +220,7 @@ def _basis(said: PeriodFigures) -> Iterable[Flowable]:
     yield pdf.paragraph(
         "等级分布和与上期比较取自公布等级台账；其后的异议、修复和期间变动不计入。扣分、限制和不予评级取自评价批次；"
         "调整、异议、修复、投诉和支付以统计时点所知为准。",
-        pdf.CELL,
+        _NOTE,
     )
 
 
@@ -270,7 +273,7 @@ def _moved(said: PeriodFigures) -> Iterable[Flowable]:
     note = "框内为未变动的，占比以各行合计为分母；“未公布”指该期没有公布该店的等级（新定点或已退出）；承继他店的，与前身比较。"
     if said.before.scheme != said.issue.scheme:
         note += "两期规则不同，同名等级的含义可能不同。"
-    yield pdf.paragraph(note, pdf.CELL)
+    yield pdf.paragraph(note, _NOTE)
 
 
 def _states(issue: Issue) -> dict[int, str]:
@@ -291,14 +294,14 @@ def _losses(said: PeriodFigures) -> Iterable[Flowable]:
         yield from pdf_charts.stacked(f"{what}扣分（分）", chart_parts.plain("扣分"), drawn_, share=False)
         total = sum(one.points for one in found)
         rows = [
-            [name, Decimal(one.points).scaleb(-3), percent(one.points, total), *([one.facts] if kinds else []),
+            [name, _points(one.points), percent(one.points, total), *([one.facts] if kinds else []),
              one.pharmacies, percent(one.pharmacies, said.rated)]
             for name, one in zip(names, shown, strict=True)
         ]  # fmt: skip
         heads = ["原因", "扣分（分）", "占比（%）", *(["件数"] if kinds else []), "涉及药店", "占已评级（%）"]
         yield _table(heads, rows, [3, *[1.2] * (len(heads) - 1)])
         if len(found) > len(shown):
-            yield pdf.paragraph(f"列扣分最多的 {KINDS} 类，另有 {len(found) - len(shown)} 类。", pdf.CELL)
+            yield pdf.paragraph(f"列扣分最多的 {KINDS} 类，另有 {len(found) - len(shown)} 类。", _NOTE)
 
 
 def _limits(said: PeriodFigures) -> Iterable[Flowable]:
@@ -380,7 +383,8 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
     ]
     series = chart_parts.plain("药店骗保类", "其他")
     yield from pdf_charts.bars("各季度收到的投诉（件）", series, counted, mark=_start(found.start, shown))
-    paid = list(found.growth_by_quarter)[-_QUARTERS:]
+    known = [one for one, value in found.growth_by_quarter.items() if value is not None]
+    paid = [one for one in found.growth_by_quarter if known and one >= known[0]][-_QUARTERS:]
     growths = [found.growth_by_quarter[one] for one in paid]
     yield from pdf_charts.lines(
         "各季度基金支付同期增幅（%）",
@@ -408,7 +412,7 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
     yield pdf.paragraph(
         "投诉按收到日期计，不含不予受理的，查证属实以统计时点的结论为准；同期增幅＝本期÷上年相同月份－1；可比药店为两期支付都大于零的。"
         "起始为首个公布周期结束后的 1 月 1 日。前后对比不等于因果：同期的政策、药店增减等都有影响。",
-        pdf.CELL,
+        _NOTE,
     )
 
 
@@ -430,7 +434,7 @@ def _low(said: PeriodFigures) -> Iterable[Flowable]:
     yield _table(["定点编码", "药店", "区县", "上期", "本期", "信用分"], rows, [1.7, 4, 1.4, 1, 1, 1])
     if len(said.low) > len(named):
         yield pdf.paragraph(
-            f"列前 {NAMED} 家（等级差的、分数差的在前），另有 {len(said.low) - NAMED:,} 家。", pdf.CELL
+            f"列前 {NAMED} 家（等级差的、分数差的在前），另有 {len(said.low) - NAMED:,} 家。", _NOTE
         )
 
 
@@ -459,6 +463,10 @@ def _cell(value: object) -> str:
     if value is None:
         return "—"
     return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
+
+
+def _points(thousandths: int) -> str:
+    return f"{Decimal(thousandths).scaleb(-3).normalize():,f}"
 
 
 def _share(part: int, whole: int, places: int = 1) -> str:

@@ -234,7 +234,7 @@ def test_the_last_score_of_a_day_counts() -> None:
 
 def test_legends_take_as_many_lines_as_they_need() -> None:
     series = [Series(f"第{number}种很长的名称", fill) for number, fill in enumerate(FILLS)]
-    (plan,) = chart_plans.legend("", series, 300)
+    plan = chart_plans.legend(series, 300)
     holds_all(plan, 300)
     assert len({box.y for box in boxes(plan)}) > 2
     assert plan.fills == list(FILLS)
