@@ -6,7 +6,7 @@ Of the whole city, or of one district: then everything counted is this district'
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
 from django.utils import timezone
@@ -182,9 +182,9 @@ def read(period: RatingPeriod, district: District | None, at: datetime) -> Perio
 
 def _changes(period: RatingPeriod, districts: Districts, today: date) -> list[Change]:
     """Adjustments of this period alone: another one may have been under way in the same days."""
-    own = set(Adjustment.objects.filter(period=period).values_list("pk", flat=True))
-    opened = timezone.localdate(period.opened_at) - timedelta(days=1)
-    return [one for one in discretion.changes(opened, today, districts) if one.pk in own]
+    own = dict(Adjustment.objects.filter(period=period).values_list("pk", "proposed_at"))
+    first = timezone.localdate(min(own.values())) if own else today
+    return [one for one in discretion.changes(first, today, districts) if one.pk in own]
 
 
 def _judged(changes: Sequence[Change]) -> dict[str, Share]:

@@ -26,6 +26,8 @@ class Result:
     score: int = 95_000
     before_caps: int | None = None
     growth_bp: int = 0
+    #: bit i = the scheme's limit i struck
+    caps: int = 0
 
 
 def run_of(
@@ -58,7 +60,7 @@ def run_of(
             score=result.score if result.grade >= 0 else 0,
             grade=result.grade,
             grade_before_caps=result.grade if result.before_caps is None else result.before_caps,
-            caps=0,
+            caps=result.caps,
             rank_district=0,
             rank_city=0,
             trace=[result.growth_bp] * len(columns),
