@@ -198,8 +198,8 @@ def _judged(changes: Sequence[Change]) -> dict[str, Share]:
 def _repairs_since(period: RatingPeriod, before: Issue | None) -> date:
     if before is None:
         return Period.parse(period.period).first
-    published = Publication.objects.get(pk=before.parts[0][0])
-    return timezone.localdate(published.at)
+    earlier = RatingPeriod.objects.get(publications__number=before.parts[0][0])
+    return timezone.localdate(earlier.published_at)
 
 
 def _low(
