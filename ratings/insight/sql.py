@@ -1,5 +1,6 @@
 """What the figures share: rows of a statement, and a scope of districts as parameters."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -27,3 +28,10 @@ def within(column: str) -> str:
 def codes(districts: Districts) -> list[int] | None:
     """The value of the parameter ``districts``."""
     return None if districts is None else sorted(districts)
+
+
+def place_of(districts: Districts) -> str:
+    """The districts as a part of a cache's key: short, however many there are."""
+    if districts is None:
+        return "all"
+    return hashlib.sha256(repr(sorted(districts)).encode()).hexdigest()[:16]
