@@ -282,7 +282,7 @@ def lines(
     known = [value for row in values for value in row if value is not None]
     if not known:
         return SafeString("")
-    low, high, ticks = _scale(min(0, *known), max(0, *known))
+    low, high, ticks = scale(min(0, *known), max(0, *known))
     left = max(width_of(spelled(tick)) for tick in ticks) + 14
     step = max(34.0, min(64.0, 640 / max(len(labels), 1)))
     top, tall = 34, 190
@@ -318,7 +318,7 @@ def lines(
     )
 
 
-def _scale(low: float, high: float) -> tuple[float, float, list[float]]:
+def scale(low: float, high: float) -> tuple[float, float, list[float]]:
     """Round bounds around the values, and four to seven ticks."""
     span = (high - low) or 1.0
     tenth = 10.0 ** (math.floor(math.log10(span)) - 1)

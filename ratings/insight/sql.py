@@ -25,6 +25,11 @@ def within(column: str) -> str:
     return f"(%(districts)s::int[] IS NULL OR {column} = ANY(%(districts)s))"
 
 
+def local_day(column: str) -> str:
+    """The day of a moment, by the clocks of Shanghai."""
+    return f"({column} AT TIME ZONE 'Asia/Shanghai')::date"
+
+
 def codes(districts: Districts) -> list[int] | None:
     """The value of the parameter ``districts``."""
     return None if districts is None else sorted(districts)

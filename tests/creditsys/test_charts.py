@@ -101,7 +101,7 @@ def test_lines_of_four_series_differ_in_dash_and_mark() -> None:
 
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
 def test_scales_hold_their_values(one: float, other: float) -> None:
-    low, high, ticks = charts._scale(min(0.0, one, other), max(0.0, one, other))
+    low, high, ticks = charts.scale(min(0.0, one, other), max(0.0, one, other))
     assert low <= min(0.0, one, other) + 1e-3
     assert high >= max(0.0, one, other) - 1e-3
     assert 2 <= len(ticks) <= 9

@@ -11,9 +11,10 @@ from creditsys.charts import Series
 from ratings.admin import show
 from ratings.admin.insight import menu
 from ratings.admin.insight.pages import SpanForm, answer, needs
-from ratings.admin.insight.sheets import Sheet, percent
+from ratings.admin.insight.sheets import Sheet
 from ratings.insight import discretion
 from ratings.insight.discretion import Change, Share
+from ratings.insight.shares import percent
 from ratings.insight.sql import Districts
 from ratings.models import Adjustment
 

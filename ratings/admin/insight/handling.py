@@ -15,9 +15,10 @@ from ratings.admin import show
 from ratings.admin.insight import menu
 from ratings.admin.insight.discretion import adjusted_sheets
 from ratings.admin.insight.pages import SpanForm, answer, needs
-from ratings.admin.insight.sheets import Sheet, percent
+from ratings.admin.insight.sheets import Sheet
 from ratings.insight import discretion, handling
 from ratings.insight.handling import SORTS, Handling, Matter, Waiting
+from ratings.insight.shares import percent
 from ratings.models import Adjustment, Complaint, CreditRepair, Objection
 
 #: Overdue matters that the page lists; the files list all.

@@ -8,9 +8,10 @@ from django.utils import timezone
 from creditsys import charts
 from ratings.admin.insight.menu import QUARTERLY
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs
-from ratings.admin.insight.sheets import XLSX_TYPE, Sheet, percent
+from ratings.admin.insight.sheets import XLSX_TYPE, Sheet
 from ratings.insight.quarterly import FIGURES, Quarterly, cutoff_of, quarter_of, quarterly
 from ratings.insight.quarterly_book import heading, shown, unit_of, workbook_of
+from ratings.insight.shares import percent
 from ratings.rules.periods import Period, add_months
 from ratings.services.audit import Actor, record
 

@@ -11,9 +11,10 @@ from ratings.admin.grades import readable
 from ratings.admin.insight import menu
 from ratings.admin.insight.grades import PeriodForm
 from ratings.admin.insight.pages import answer, needs, nothing
-from ratings.admin.insight.sheets import Sheet, percent
+from ratings.admin.insight.sheets import Sheet
 from ratings.insight import reasons
 from ratings.insight.reasons import Loss
+from ratings.insight.shares import percent
 from ratings.models import RatingRun
 from ratings.rules.vocabulary import COMPLAINT_TOPICS, VIOLATION_KINDS
 
@@ -30,7 +31,7 @@ def reasons_view(request: HttpRequest) -> HttpResponse:
     form = PeriodForm(request)
     if not form.is_valid() or not form.issues:
         return nothing(request, title, form, "您的管辖范围内还没有发布过等级。")
-    period = form.issues[form.place_of_issue].period
+    period = form.issue.period
     runs = list(
         RatingRun.objects.select_related("scheme")
         .filter(pk__in=reasons.run_of_period(period, form.districts))

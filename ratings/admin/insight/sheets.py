@@ -96,11 +96,14 @@ def spelled(value: Any) -> Any:
     return show.day(value) if isinstance(value, date) else value
 
 
-def percent(part: int, whole: int) -> Decimal | None:
-    """``part`` of ``whole`` in percent with one decimal, half up; None where there is no whole."""
-    if not whole:
-        return None
-    return Decimal((2000 * part + whole) // (2 * whole)).scaleb(-1)
+def rounded(value: float | None, places: int) -> Decimal | None:
+    """A statistic with so many decimals."""
+    return None if value is None else Decimal(f"{value:.{places}f}")
+
+
+def share(value: float | None) -> Decimal | None:
+    """A share as percent with one decimal."""
+    return None if value is None else rounded(100 * value, 1)
 
 
 def file_of(sheet: Sheet, format_: str) -> bytes | str:
