@@ -229,9 +229,9 @@ class _Places(NamedTuple):
 
 
 def _places(before: Issue, after: Issue) -> _Places:
-    names = [[name for name, _ in issue.grades] for issue in (before, after)]
-    shared = common_scale(*names)
+    left, right = ([name for name, _ in issue.grades] for issue in (before, after))
+    shared = common_scale(left, right)
     if shared is not None:
         return _Places(*shared, ordered=True)
-    every = merged(names)
-    return _Places(*([every.index(name) for name in one] for one in names), ordered=False)
+    every = merged((left, right))
+    return _Places(list(map(every.index, left)), list(map(every.index, right)), ordered=False)
