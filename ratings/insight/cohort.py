@@ -5,7 +5,7 @@ them, not as they stand now: a grade changed because of an event would foretell 
 Events are taken as known now: not voided, whenever they were recorded.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, Literal
@@ -15,6 +15,7 @@ from django.core.cache import cache
 from numpy.typing import NDArray
 
 from ratings.bulk import read_columns, rows_of
+from ratings.insight.sql import KEPT_SECONDS, Districts, codes, place_of, within
 from ratings.models import RatingRun
 from ratings.rules.columns import NO_DAY, Bool, Int32, Int64
 from ratings.rules.indicators import GrowthIndicator
@@ -26,8 +27,6 @@ from ratings.signals import days
 
 #: By which day an event falls into the window.
 Dated = Literal["decided_on", "occurred_on"]
-#: District codes, None = all.
-Districts = Collection[int] | None
 
 #: What a rating may be asked to foretell: at least one such event.
 OUTCOMES: Final = Vocabulary(
@@ -45,9 +44,7 @@ _BITS: Final = {
     "COMPLAINT": _COMPLAINT,
     "EITHER": _VIOLATION | _COMPLAINT,
 }
-_HERE: Final = "(%(districts)s::int[] IS NULL OR r.district_id = ANY(%(districts)s))"
-#: How long figures of what never changes are kept.
-_KEPT_SECONDS: Final = 7 * 24 * 3600
+_HERE: Final = within("r.district_id")
 #: ``size`` of a pharmacy whose payments could not be compared.
 UNKNOWN_SIZE: Final = np.iinfo(np.int64).min
 
@@ -103,7 +100,7 @@ def read_ratings(run: RatingRun, scheme: Scheme, districts: Districts) -> Rating
     found = read_columns(
         f"""SELECT r.pharmacy_id, r.district_id, r.state, r.grade, r.score, {items}
             FROM ratings_rating r WHERE r.run_id = %(run)s AND {_HERE}""",
-        {"run": run.pk, "districts": None if districts is None else sorted(districts)},
+        {"run": run.pk, "districts": codes(districts)},
         {
             "pharmacy": "i8",
             "district": "i4",
@@ -142,9 +139,9 @@ def read_scores(runs: Sequence[RatingRun], pharmacies: Int64, districts: Distric
 
     ``pharmacies`` are those whose own score matters: of most it is enough to know how many have which.
     """
-    params = {"districts": None if districts is None else sorted(districts)}
-    place = "*" if districts is None else "-".join(map(str, sorted(districts)))
-    keys = {run.pk: f"scores:{run.pk}:{run.outcomes_sha256}:{place}" for run in runs}
+    params = {"districts": codes(districts)}
+    place = place_of(districts)
+    keys = {run.pk: f"insight:scores:{run.pk}:{run.outcomes_sha256}:{place}" for run in runs}
     known: dict[str, tuple[Int64, Int64]] = cache.get_many(keys.values())
     missing = [key for key, name in keys.items() if name not in known]
     if missing:
@@ -159,7 +156,7 @@ def read_scores(runs: Sequence[RatingRun], pharmacies: Int64, districts: Distric
             for key in missing
             for rows in [counts["run"] == key]
         }
-        cache.set_many(fresh, _KEPT_SECONDS)
+        cache.set_many(fresh, KEPT_SECONDS)
         known |= fresh
     own = read_columns(
         f"""SELECT r.run_id, r.pharmacy_id, r.score FROM ratings_rating r

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.bulk import rows_of
-from ratings.insight.cohort import UNKNOWN_SIZE, Districts, Ratings, read_ratings
+from ratings.insight.cohort import UNKNOWN_SIZE, Ratings, read_ratings
+from ratings.insight.sql import Districts
 from ratings.insight.validation import Drift, Numbers, Stability, bin_of, cuts, drift
 from ratings.models import RatingRun
 from ratings.rules.columns import Int64

@@ -14,10 +14,9 @@ from typing import Final
 
 from django.core.cache import cache
 
-from ratings.insight.sql import KEPT_SECONDS, Districts, codes, rows, within
+from ratings.insight.sql import KEPT_SECONDS, Districts, codes, local_day, rows, within
 from ratings.published.scales import scale
 
-_DAY: Final = "({0} AT TIME ZONE 'Asia/Shanghai')::date"
 JUDGEMENT: Final = "JUDGEMENT"
 
 
@@ -58,14 +57,14 @@ def changes(start: date, until: date, districts: Districts = None) -> list[Chang
     found = rows(
         f"""
         SELECT a.id, a.cause, a.state, r.district_id, p.code, p.name, run.period, a.from_grade, a.to_grade,
-               a.reason_code, a.clause, a.proposed_by, {_DAY.format("a.proposed_at")}, a.decided_by,
-               {_DAY.format("a.decided_at")}, a.reverses_id IS NOT NULL, scheme.key || '@' || scheme.version
+               a.reason_code, a.clause, a.proposed_by, {local_day("a.proposed_at")}, a.decided_by,
+               {local_day("a.decided_at")}, a.reverses_id IS NOT NULL, scheme.key || '@' || scheme.version
         FROM ratings_adjustment a
         JOIN ratings_rating r ON r.id = a.rating_id
         JOIN ratings_pharmacy p ON p.id = r.pharmacy_id
         JOIN ratings_ratingrun run ON run.id = r.run_id
         JOIN ratings_schemeversion scheme ON scheme.id = run.scheme_id
-        WHERE {_DAY.format("a.proposed_at")} BETWEEN %(start)s AND %(until)s AND {within("r.district_id")}
+        WHERE {local_day("a.proposed_at")} BETWEEN %(start)s AND %(until)s AND {within("r.district_id")}
         ORDER BY a.proposed_at DESC, a.id DESC
         """,
         {"start": start, "until": until, "districts": codes(districts)},
@@ -132,7 +131,7 @@ def reviewed_by_district(start: date, until: date, districts: Districts = None) 
         f"""
         SELECT life.run_id, run.outcomes_sha256
         FROM ratings_ratingperiod life JOIN ratings_ratingrun run ON run.id = life.run_id
-        WHERE life.state <> 'ABANDONED' AND {_DAY.format("life.reviewed_at")} BETWEEN %(start)s AND %(until)s
+        WHERE life.state <> 'ABANDONED' AND {local_day("life.reviewed_at")} BETWEEN %(start)s AND %(until)s
         """,
         {"start": start, "until": until},
     )
@@ -173,10 +172,10 @@ def reviewed_by_person(start: date, until: date, districts: Districts = None) ->
         f"""
         SELECT who, sum(count)::int8 FROM (
             SELECT i.confirmed_by AS who, count(*) AS count FROM ratings_reviewitem i {narrowed}
-            WHERE {_DAY.format("i.confirmed_at")} BETWEEN %(start)s AND %(until)s GROUP BY 1
+            WHERE {local_day("i.confirmed_at")} BETWEEN %(start)s AND %(until)s GROUP BY 1
             UNION ALL
             SELECT b.by, sum(b.count) FROM ratings_bulkconfirmation b
-            WHERE {_DAY.format("b.at")} BETWEEN %(start)s AND %(until)s AND {within("b.district_id")}
+            WHERE {local_day("b.at")} BETWEEN %(start)s AND %(until)s AND {within("b.district_id")}
             GROUP BY 1
         ) parts GROUP BY who
         """,

@@ -12,7 +12,6 @@ from ratings.insight.cohort import (
     OUTCOMES,
     Afterwards,
     Dated,
-    Districts,
     Window,
     made,
     read_afterwards,
@@ -21,6 +20,7 @@ from ratings.insight.cohort import (
     read_scores,
 )
 from ratings.insight.comparison import Comparison, compare
+from ratings.insight.sql import Districts
 from ratings.insight.validation import (
     Accuracy,
     Floats,

@@ -9,12 +9,14 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.core.cache import cache
 
+from ratings.insight.scales import common_scale, merged
 from ratings.insight.sql import KEPT_SECONDS, Districts, codes, rows, within
 from ratings.published.scales import scale
+from ratings.rules.periods import Period
 
 #: Stands for "was not published in that period", where a position in the grades stands else.
 ABSENT: Final = -2
@@ -73,6 +75,15 @@ def issues(districts: Districts = None) -> list[Issue]:
     return list(made.values())
 
 
+def period_before(known: list[Issue], issue: Issue) -> Issue | None:
+    """Which of ``known``, newest first, comes before: of those that ended earlier the newest of the same
+    length, or, where there is none, the newest. A year is not held against the half of it."""
+    earlier = [one for one in known if one.period_end < issue.period_end]
+    months = Period.parse(issue.period).months
+    same = [one for one in earlier if Period.parse(one.period).months == months]
+    return next(iter(same or earlier), None)
+
+
 def distribution(issue: Issue, districts: Districts = None) -> dict[int, Counter[int]]:
     """District to position in the grades to number of pharmacies; -1 = published without a grade.
 
@@ -101,23 +112,26 @@ def total(counts: dict[int, Counter[int]]) -> Counter[int]:
     return sum(counts.values(), Counter())
 
 
-#: Of two periods: each pharmacy of the later one beside its own row of the earlier one, or, where it
-#: took another over since, that one's; and those of the earlier one that are in neither way there.
+#: Of two periods: each pharmacy of the later one beside its own row of the earlier one or, where it has none,
+#: that of the one that it took over (or that one did); and those of the earlier one that are in no way there.
 _PAIRS: Final = f"""
-    WITH earlier AS (
+    WITH RECURSIVE earlier AS (
         SELECT g.* FROM unnest(%(from_firsts)s::bigint[], %(from_lasts)s::bigint[]) span(first, last)
         JOIN ratings_publishedgrade g ON g.seq BETWEEN span.first AND span.last
     ), later AS (
         SELECT g.* FROM unnest(%(to_firsts)s::bigint[], %(to_lasts)s::bigint[]) span(first, last)
         JOIN ratings_publishedgrade g ON g.seq BETWEEN span.first AND span.last
+    ), line(heir, was) AS (
+        SELECT pharmacy_id, pharmacy_id FROM later
+        UNION ALL
+        SELECT line.heir, p.predecessor_id FROM line JOIN ratings_pharmacy p ON p.id = line.was
+        WHERE p.predecessor_id IS NOT NULL AND line.was NOT IN (SELECT pharmacy_id FROM earlier)
     ), kept AS (
         SELECT later.pharmacy_id, later.code, later.name, later.district, later.position AS after,
-               later.score AS score_after, coalesce(own.pharmacy_id, old.pharmacy_id) AS was,
-               coalesce(own.position, old.position, {ABSENT}) AS before,
-               coalesce(own.score, old.score) AS score_before
-        FROM later JOIN ratings_pharmacy p ON p.id = later.pharmacy_id
-        LEFT JOIN earlier own ON own.pharmacy_id = later.pharmacy_id
-        LEFT JOIN earlier old ON old.pharmacy_id = p.predecessor_id AND own.pharmacy_id IS NULL
+               later.score AS score_after, old.pharmacy_id AS was, coalesce(old.position, {ABSENT}) AS before,
+               old.score AS score_before
+        FROM later
+        LEFT JOIN (line JOIN earlier old ON old.pharmacy_id = line.was) ON line.heir = later.pharmacy_id
     ), pairs AS (
         SELECT pharmacy_id, code, name, district, before, after, score_before, score_after FROM kept
         UNION ALL
@@ -179,13 +193,18 @@ def movers(
 ) -> list[Mover]:
     """The pharmacies behind :func:`migration`: from ``left`` to ``right``, or all that "moved", "up" or "down".
 
-    Up is a better position, no grade being worse than any; who is in one of the periods only has
-    not moved. In order of code.
+    Up is a better grade on the scale that both schemes share, no grade being worse than any; who is in one
+    of the periods only has not moved. Grades without a common order move by name, neither up nor down. In
+    order of code.
     """
-    rank = f"CASE WHEN {{0}} = {NO_GRADE} THEN 99 ELSE {{0}} END"
     compared = {"up": "<", "down": ">", "moved": "<>"}.get(direction)
-    both = f"before > {ABSENT} AND after > {ABSENT}"
-    moved = f"AND {both} AND {rank.format('after')} {compared} {rank.format('before')}" if compared else ""
+    moved, places = "", _places(before, after)
+    if compared:
+        rank = f"CASE WHEN {{0}} = {NO_GRADE} THEN 99 ELSE (%({{0}}_places)s::int[])[{{0}} + 1] END"
+        moved = f"""AND before > {ABSENT} AND after > {ABSENT}
+            AND {rank.format("after")} {compared} {rank.format("before")}"""
+        if not places.ordered and direction != "moved":
+            moved += f" AND {NO_GRADE} IN (before, after)"
     found = rows(
         f"""{_PAIRS}
         SELECT pharmacy_id, code, name, district, before, after, score_before, score_after FROM pairs
@@ -194,8 +213,25 @@ def movers(
         ORDER BY code OFFSET %(offset)s LIMIT %(limit)s
         """,
         {
-            **_pair(before, after, districts),
+            **_pair(before, after, districts), "before_places": places.before, "after_places": places.after,
             "left": left, "right": right, "offset": offset, "limit": limit,
         },
     )  # fmt: skip
     return [Mover(*row) for row in found]
+
+
+class _Places(NamedTuple):
+    """The grades of two schemes by their places on one scale; without ``ordered`` only equal ones mean anything."""
+
+    before: list[int]
+    after: list[int]
+    ordered: bool
+
+
+def _places(before: Issue, after: Issue) -> _Places:
+    left, right = ([name for name, _ in issue.grades] for issue in (before, after))
+    shared = common_scale(left, right)
+    if shared is not None:
+        return _Places(*shared, ordered=True)
+    every = merged((left, right))
+    return _Places(list(map(every.index, left)), list(map(every.index, right)), ordered=False)

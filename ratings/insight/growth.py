@@ -17,15 +17,18 @@ from typing import Any, Final
 
 import numpy as np
 from django.core.cache import cache
+from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from ratings.bulk import read_columns
-from ratings.insight.sql import Districts, codes, rows, within
+from ratings.insight.sql import Districts, codes, place_of, rows, within
 from ratings.rules.periods import add_months, months_of
 
 #: Most months that are compared.
 MONTHS: Final = 12
-_KEPT: Final = 24 * 3600
+#: Seconds. Not for long: of two that write at once, the later one to end may have the smaller numbers, which
+#: :func:`_stamp` does not see.
+_KEPT: Final = 3600
 _Int64 = NDArray[np.int64]
 
 
@@ -72,15 +75,16 @@ def payments(start: date, districts: Districts = None) -> tuple[Growth, Growth] 
     months = months_after(start, paid_until())
     if not months:
         return None
-    sums = _per_pharmacy(start, months)
-    mine = np.ones(len(sums["district"]), np.bool_)
-    if districts is not None:
-        mine = np.isin(sums["district"], sorted(districts))
-    earlier, before, after = (sums[name][mine] for name in ("earlier", "before", "after"))
-    return (
-        _growth(add_months(start, -12), months, before, earlier),
-        _growth(start, months, after, before),
-    )
+    key = f"insight:growth:{start}:{months}:{place_of(districts)}:{_stamp()}"
+    known: tuple[Growth, Growth] | None = cache.get(key)
+    if known is None:
+        earlier, before, after = _per_pharmacy(start, months, districts)
+        known = (
+            _growth(add_months(start, -12), months, before, earlier),
+            _growth(start, months, after, before),
+        )
+        cache.set(key, known, _KEPT)
+    return known
 
 
 def _growth(first: date, months: int, paid: _Int64, base: _Int64) -> Growth:
@@ -105,57 +109,52 @@ def _stamp() -> str:
     found = rows(
         """SELECT (SELECT max(id) FROM ratings_fundpayment),
                   (SELECT count(*) FROM ratings_fundpayment WHERE voided_at IS NOT NULL),
-                  (SELECT max(id) FROM ratings_pharmacyversion),
-                  (SELECT count(*) FROM ratings_pharmacy)""",
+                  (SELECT max(id) FROM ratings_pharmacyversion)""",
         {},
     )
     return "-".join(map(str, found[0]))
 
 
-def _per_pharmacy(start: date, months: int) -> dict[str, _Int64]:
-    """Each pharmacy's district and its payments in the same months of the three years; one pass."""
-    key = f"insight:paid:{start}:{months}:{_stamp()}"
-    known: dict[str, _Int64] | None = cache.get(key)
-    if known is None:
-        spans = {
-            name: (add_months(start, -12 * back), add_months(start, months - 12 * back))
-            for name, back in (("earlier", 2), ("before", 1), ("after", 0))
-        }
-        wanted = ", ".join(
-            f"coalesce(sum(f.amount_fen) FILTER (WHERE f.month >= '{first}' AND f.month < '{last}'), 0)::int8"
-            for first, last in spans.values()
+#: Live payments in a district. The large table is joined with nothing where all districts are asked for.
+_LIVE: Final = f"""
+    FROM ratings_fundpayment f WHERE f.voided_at IS NULL AND (
+        %(districts)s::int[] IS NULL
+        OR f.pharmacy_id IN (SELECT p.id FROM ratings_pharmacy p WHERE {within("p.district_id")})
+    )
+"""
+
+
+def _per_pharmacy(start: date, months: int, districts: Districts) -> tuple[_Int64, _Int64, _Int64]:
+    """What each pharmacy was paid in the same months of the three years, the earliest first; one pass."""
+    spans = [(add_months(start, -12 * back), add_months(start, months - 12 * back)) for back in (2, 1, 0)]
+    sums = ", ".join(
+        f"coalesce(sum(f.amount_fen) FILTER (WHERE f.month >= '{first}' AND f.month < '{last}'), 0)::int8"
+        for first, last in spans
+    )
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # Workers would each keep sums of nearly every pharmacy and hand them all over: that takes longer.
+            cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        found = read_columns(
+            f"SELECT {sums} {_LIVE} AND f.month >= %(first)s AND f.month < %(last)s GROUP BY f.pharmacy_id",
+            {"first": spans[0][0], "last": spans[-1][1], "districts": codes(districts)},
+            {"earlier": "i8", "before": "i8", "after": "i8"},
         )
-        known = read_columns(
-            f"""SELECT p.district_id::int8, {wanted}
-                FROM ratings_fundpayment f JOIN ratings_pharmacy p ON p.id = f.pharmacy_id
-                WHERE f.voided_at IS NULL AND f.month >= %(first)s AND f.month < %(last)s
-                GROUP BY p.id""",
-            {"first": spans["earlier"][0], "last": spans["after"][1]},
-            {"district": "i8", **dict.fromkeys(spans, "i8")},
-        )
-        cache.set(key, known, _KEPT)
-    return known
+    return found["earlier"], found["before"], found["after"]
 
 
 def paid_by_month(districts: Districts = None) -> dict[date, int]:
     """All payments of each month, fen; months without any are left out."""
-    key = f"insight:months:{_stamp()}"
-    known: list[tuple[date, int, int]] | None = cache.get(key)
+    key = f"insight:paid:{place_of(districts)}:{_stamp()}"
+    known: dict[date, int] | None = cache.get(key)
     if known is None:
-        # Sums of the pharmacy's months first: the table is large, districts are few.
         found = rows(
-            """SELECT f.month, p.district_id, sum(f.amount_fen)::int8
-               FROM ratings_fundpayment f JOIN ratings_pharmacy p ON p.id = f.pharmacy_id
-               WHERE f.voided_at IS NULL GROUP BY 1, 2""",
-            {},
+            f"SELECT f.month, sum(f.amount_fen)::int8 {_LIVE} GROUP BY 1 ORDER BY 1",
+            {"districts": codes(districts)},
         )
-        known = [(month, district, int(paid)) for month, district, paid in found]
+        known = dict(found)
         cache.set(key, known, _KEPT)
-    sums: dict[date, int] = {}
-    for month, district, paid in known:
-        if districts is None or district in districts:
-            sums[month] = sums.get(month, 0) + paid
-    return dict(sorted(sums.items()))
+    return known
 
 
 @dataclass(frozen=True, slots=True)

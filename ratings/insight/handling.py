@@ -25,7 +25,7 @@ from datetime import date, timedelta
 from statistics import median
 from typing import Final
 
-from ratings.insight.sql import Districts, codes, rows, within
+from ratings.insight.sql import Districts, codes, local_day, rows, within
 from ratings.services.terms import deadline
 from ratings.working_days import is_working_day
 
@@ -81,34 +81,25 @@ class Matter:
         return self.is_open() and self.last is not None and self.last < today
 
 
-#: Columns: sort, pk, district, code, name, since, due, extended, done, withdrawn, review asked on, extended on.
-#: All times are days of Shanghai.
-_DAY: Final = "({0} AT TIME ZONE 'Asia/Shanghai')::date"
-
-
-def _day(column: str) -> str:
-    return _DAY.format(column)
-
-
 _OBJECTIONS: Final = f"""
-    SELECT o.id, r.district_id, p.code, p.name, o.handed_in_on, o.due_on, o.last_due_on, o.state,
-           {_day("o.extended_at")}, {_day("o.decided_at")}, {_day("o.review_requested_at")},
-           {_day("o.reviewed_at")}, o.extended_at >= o.review_requested_at, o.ground
+    SELECT o.id, r.district_id, p.code, p.name, o.handed_in_on, o.due_on, o.state,
+           {local_day("o.extended_at")}, {local_day("o.decided_at")}, {local_day("o.review_requested_at")},
+           {local_day("o.reviewed_at")}, o.extended_at >= o.review_requested_at, o.ground
     FROM ratings_objection o JOIN ratings_rating r ON r.id = o.rating_id
     JOIN ratings_pharmacy p ON p.id = r.pharmacy_id
     WHERE {within("r.district_id")} ORDER BY o.id
 """
 _REPAIRS: Final = f"""
-    SELECT c.id, p.district_id, p.code, p.name, {_day("c.received_at")}, c.accept_due_on,
-           {_day("c.accepted_at")}, c.decide_due_on, {_day("c.extended_at")}, {_day("c.decided_at")},
+    SELECT c.id, p.district_id, p.code, p.name, {local_day("c.received_at")}, c.accept_due_on,
+           {local_day("c.accepted_at")}, c.decide_due_on, {local_day("c.extended_at")}, {local_day("c.decided_at")},
            c.reply_due_on, c.replied_on, c.state
     FROM ratings_creditrepair c JOIN ratings_violation v ON v.id = c.violation_id
     JOIN ratings_pharmacy p ON p.id = v.pharmacy_id
     WHERE {within("p.district_id")} ORDER BY c.id
 """
 _ADJUSTMENTS: Final = f"""
-    SELECT a.id, r.district_id, p.code, p.name, a.cause, {_day("a.proposed_at")}, a.due_on,
-           {_day("a.decided_at")}, a.state = 'CANCELLED'
+    SELECT a.id, r.district_id, p.code, p.name, a.cause, {local_day("a.proposed_at")}, a.due_on,
+           {local_day("a.decided_at")}, a.state = 'CANCELLED'
     FROM ratings_adjustment a JOIN ratings_rating r ON r.id = a.rating_id
     JOIN ratings_pharmacy p ON p.id = r.pharmacy_id
     WHERE a.cause IN ('INTERIM', 'WITHDRAWAL', 'CORRECTION', 'JUDGEMENT') AND {within("r.district_id")}
@@ -116,21 +107,25 @@ _ADJUSTMENTS: Final = f"""
 """
 _COMPLAINTS: Final = f"""
     SELECT c.id, p.district_id, p.code, p.name, c.occurred_on, c.decided_on, c.finding,
-           CASE WHEN c.finding = 'VERIFIED' THEN (
+           CASE WHEN c.finding = 'VERIFIED' AND acts.last >= c.occurred_on THEN (
                SELECT min(v.decided_on) FROM ratings_violation v
                WHERE v.pharmacy_id = c.pharmacy_id AND v.voided_at IS NULL AND v.decided_on >= c.occurred_on
            ) END
     FROM ratings_complaint c JOIN ratings_pharmacy p ON p.id = c.pharmacy_id
+    LEFT JOIN (
+        SELECT pharmacy_id, max(decided_on) AS last FROM ratings_violation WHERE voided_at IS NULL GROUP BY 1
+    ) acts ON acts.pharmacy_id = c.pharmacy_id
     WHERE c.voided_at IS NULL AND c.state <> 'NOT_ACCEPTED' AND {within("p.district_id")}
-      AND (c.decided_on IS NULL OR c.occurred_on BETWEEN %(start)s AND %(until)s)
+      AND (c.occurred_on BETWEEN %(start)s AND %(until)s OR c.decided_on IS NULL
+           OR c.finding = 'VERIFIED' AND (acts.last < c.occurred_on) IS NOT FALSE)
     ORDER BY c.id
 """
 _ITEMS: Final = f"""
-    SELECT r.district_id, {_day("life.reviewed_at")}, {_day("i.confirmed_at")}, count(*)
+    SELECT r.district_id, {local_day("life.reviewed_at")}, {local_day("i.confirmed_at")}, count(*)
     FROM ratings_reviewitem i JOIN ratings_ratingperiod life ON life.id = i.period_id
     JOIN ratings_rating r ON r.id = i.rating_id
     WHERE life.state NOT IN ('COMPUTED', 'ABANDONED') AND {within("r.district_id")}
-      AND (i.confirmed_at IS NULL OR {_day("life.reviewed_at")} BETWEEN %(start)s AND %(until)s)
+      AND (i.confirmed_at IS NULL OR {local_day("life.reviewed_at")} BETWEEN %(start)s AND %(until)s)
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 
@@ -179,9 +174,8 @@ def _works(day: date) -> bool:
 
 
 def _objection(
-    pk: int, district: int, code: str, name: str, since: date, due: date, last: date, state: str,
-    extended: date | None, decided: date | None, asked: date | None, reviewed: date | None,
-    extended_review: bool | None,
+    pk: int, district: int, code: str, name: str, since: date, due: date, state: str, extended: date | None,
+    decided: date | None, asked: date | None, reviewed: date | None, extended_review: bool | None,
 ) -> Iterable[Matter]:  # fmt: skip
     """The answer and, where one was asked for, the review: it has the row's days then."""
     first_extended = extended is not None and not extended_review
@@ -390,7 +384,7 @@ def objections(
     calendar = WorkingDays()
     made: dict[str, Ground] = {}
     for row in rows(_OBJECTIONS, {"districts": codes(districts)}):
-        since, state, decided, ground = row[4], row[7], row[9], row[-1]
+        since, state, decided, ground = row[4], row[6], row[8], row[-1]
         if not start <= since <= until or (among is not None and row[0] not in among):
             continue
         one = made.setdefault(ground, Ground())

@@ -4,7 +4,6 @@ Pure reckoning over columns, row for row as in the signals; no database. Grades 
 scheme, 0 = best, -1 = not rated. Everything is counted, nothing estimated.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.insight.scales import common_scale
 from ratings.rules import NO_GRADE, Signals
 from ratings.rules.columns import MISSING, Int64
 
@@ -120,19 +120,6 @@ def compare(before: Side, after: Side) -> Comparison:
     move[~was & now] = Move.ENTERED
     move[was & ~now] = Move.LEFT
     return Comparison(before, after, matrix, move, steps)
-
-
-def common_scale(before: Sequence[str], after: Sequence[str]) -> tuple[list[int], list[int]] | None:
-    """The places of both lists' grades on the longer list; None where neither holds the other in its order.
-
-    A to D and A to E share a scale, so do A to D and A+, A to D; 1 to 5 and A to D share none.
-    """
-    longer, shorter = (before, after) if len(before) >= len(after) else (after, before)
-    places = [longer.index(name) if name in longer else -1 for name in shorter]
-    if -1 in places or places != sorted(places):
-        return None
-    whole = list(range(len(longer)))
-    return (whole, places) if longer is before else (places, whole)
 
 
 #: Names of the groups that :func:`size_groups` gives.

@@ -11,7 +11,9 @@ from django.db import connection
 
 from ratings.insight.lab import MOVES, SIZES, Comparison, Move, Side
 from ratings.insight.lab_reasons import Rated, reasons
+from ratings.insight.scales import merged
 from ratings.insight.scheme_changes import Difference
+from ratings.insight.shares import percent
 from ratings.insight.trials import Trial
 from ratings.models import District
 from ratings.rules import NO_GRADE
@@ -50,11 +52,6 @@ class Table:
     total: bool = False
 
 
-def share(part: int, whole: int) -> Decimal | None:
-    """A share in percent with one decimal, half up; None of nothing."""
-    return Decimal((2000 * part + whole) // (2 * whole)).scaleb(-1) if whole else None
-
-
 def headline(trial: Trial) -> str:
     """The result in one sentence."""
     found = trial.comparison
@@ -66,7 +63,7 @@ def headline(trial: Trial) -> str:
         if move != Move.SAME and found.count(move)
     ]
     return (
-        f"{len(trial):,} 家药店中 {found.changed:,} 家变动（{share(found.changed, len(trial))}%）："
+        f"{len(trial):,} 家药店中 {found.changed:,} 家变动（{percent(found.changed, len(trial))}%）："
         f"{'，'.join(parts)}。"
     )
 
@@ -76,13 +73,13 @@ def distribution(trial: Trial) -> Table:
     sides = [trial.comparison.before, trial.comparison.after]
     if trial.published is not None and not trial.against_published:
         sides.append(trial.published.before)
-    names = list(dict.fromkeys(name for side in sides for name in side.names))
+    names = merged(side.names for side in sides)
     counted = [_by_name(side) for side in sides]
     rows = []
     for name in [*names, NOT_RATED]:
         cells: list[Any] = [name]
         for found in counted:
-            cells += [found.get(name, 0), share(found.get(name, 0), len(trial))]
+            cells += [found.get(name, 0), percent(found.get(name, 0), len(trial))]
         change = counted[1].get(name, 0) - counted[0].get(name, 0)
         rows.append((*cells, change))
     headers = ["等级"]
@@ -193,7 +190,7 @@ def _grouped(
 def _counted_row(name: str, cells: Sequence[int]) -> tuple[Any, ...]:
     whole = sum(cells)
     changed = whole - cells[Move.SAME]
-    return (name, whole, changed, share(changed, whole), *(cells[move] for move in _COUNTED))
+    return (name, whole, changed, percent(changed, whole), *(cells[move] for move in _COUNTED))
 
 
 def changes(found: Sequence[Difference], base: str, number: int = 1) -> Table:

@@ -16,7 +16,7 @@ import numpy as np
 from django.core.cache import cache
 
 from ratings.bulk import read_columns, rows_of
-from ratings.insight.sql import KEPT_SECONDS, Districts, rows
+from ratings.insight.sql import KEPT_SECONDS, Districts, codes, rows, within
 from ratings.models import RatingRun
 from ratings.rules.columns import Signals
 from ratings.rules.facts import event_points
@@ -78,9 +78,9 @@ def rated(runs: Sequence[RatingRun], districts: Districts = None) -> int:
     count = 0
     for run in runs:
         found = rows(
-            """SELECT count(*) FROM ratings_rating WHERE run_id = %(run)s AND state = 0
-               AND (%(districts)s::int[] IS NULL OR district_id = ANY(%(districts)s))""",
-            {"run": run.pk, "districts": None if districts is None else list(districts)},
+            f"""SELECT count(*) FROM ratings_rating
+                WHERE run_id = %(run)s AND state = 0 AND {within("district_id")}""",
+            {"run": run.pk, "districts": codes(districts)},
         )
         count += int(found[0][0])
     return count

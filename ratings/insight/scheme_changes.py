@@ -69,18 +69,19 @@ def _leaves(node: Any, path: str) -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             yield from _leaves(value, f"{path}.{key}" if path else key)
     elif isinstance(node, list) and any(isinstance(item, Mapping) for item in node):
-        for number, item in enumerate(node):
-            yield from _leaves(item, f"{path}[{_name(node, number)}]")
+        for name, item in zip(_names_of(node), node, strict=True):
+            yield from _leaves(item, f"{path}[{name}]")
     else:
         yield path, _value(node)
 
 
-def _name(items: list[Any], number: int) -> str:
+def _names_of(items: list[Any]) -> list[str]:
+    """What tells the items apart: the first of _KEYS that all have, each another; else their numbers."""
     for key in _KEYS:
         names = [item.get(key) if isinstance(item, Mapping) else None for item in items]
         if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
-            return str(names[number])
-    return str(number)
+            return [str(name) for name in names]
+    return [str(number) for number in range(len(items))]
 
 
 def _value(value: Any) -> str:

@@ -1,5 +1,6 @@
 """What the figures share: rows of a statement, and a scope of districts as parameters."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,6 +25,18 @@ def within(column: str) -> str:
     return f"(%(districts)s::int[] IS NULL OR {column} = ANY(%(districts)s))"
 
 
+def local_day(column: str) -> str:
+    """The day of a moment, by the clocks of Shanghai."""
+    return f"({column} AT TIME ZONE 'Asia/Shanghai')::date"
+
+
 def codes(districts: Districts) -> list[int] | None:
     """The value of the parameter ``districts``."""
     return None if districts is None else sorted(districts)
+
+
+def place_of(districts: Districts) -> str:
+    """The districts as a part of a cache's key: short, however many there are."""
+    if districts is None:
+        return "all"
+    return hashlib.sha256(repr(sorted(districts)).encode()).hexdigest()[:16]

@@ -18,6 +18,7 @@ from ratings.insight.growth import Complaints, Growth
 from ratings.insight.handling import Ground
 from ratings.insight.limits import Struck
 from ratings.insight.reasons import Loss
+from ratings.insight.scales import common_scale
 from ratings.insight.sql import Districts
 from ratings.models import Adjustment, District, Objection, Publication, RatingPeriod
 from ratings.rules.exact import decimal_text
@@ -141,7 +142,7 @@ def read(period: RatingPeriod, district: District | None, at: datetime) -> Perio
     if issue is None or not mine:
         raise Refused(f"{period} 没有评价{district}，请另选区县。")
     issue = replace(issue, parts=tuple(mine))
-    before = next((one for one in known if one.period_end < issue.period_end), None)
+    before = grades.period_before(known, issue)
     counts = grades.distribution(issue, districts)
     if not counts:
         raise Refused(f"{period} 没有公布{district}的等级，请另选区县。")
@@ -233,10 +234,11 @@ def _low(
 
 
 def _steps(one: Mover, earlier: Sequence[str], here: Sequence[str]) -> int:
-    """Grades lost, on the scale of now; 0 where the grade before is none of them, or there is none now."""
-    if one.before < 0 or one.after < 0 or earlier[one.before] not in here:
+    """Grades lost, on the scale that both periods share; 0 where they share none or one of the grades is none."""
+    shared = common_scale(earlier, here)
+    if shared is None or one.before < 0 or one.after < 0:
         return 0
-    return one.after - here.index(earlier[one.before])
+    return shared[1][one.after] - shared[0][one.before]
 
 
 def _growth(districts: Districts) -> BeforeAfter | None:

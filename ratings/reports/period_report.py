@@ -16,6 +16,7 @@ from ratings.insight import discretion, growth, handling
 from ratings.insight.discretion import Share
 from ratings.insight.grades import ABSENT, NO_GRADE, Issue
 from ratings.insight.limits import Struck
+from ratings.insight.scales import common_scale
 from ratings.insight.shares import percent, ratio_percent
 from ratings.models import Adjustment, District, IssuedDocument, Objection, RatingPeriod
 from ratings.reports import layout, period_figures
@@ -33,6 +34,8 @@ NAMED: Final = 50
 #: Kinds of violations and complaints that are shown, the dearest ones.
 KINDS: Final = 10
 _QUARTERS: Final = 12
+#: A place for no grade.
+_WORSE_THAN_ANY: Final = 1_000
 _WIDTH: Final = pdf.PORTRAIT.width
 _SUMMARY: Final = ParagraphStyle(
     "summary", pdf.BODY, fontSize=10.5, leading=17, spaceAfter=5, firstLineIndent=21
@@ -123,17 +126,16 @@ def summary(said: PeriodFigures) -> list[str]:
 def _moved_told(said: PeriodFigures) -> str:
     if said.before is None:
         return "本期是首次公布，没有上期可比。"
-    names = [name for name, _ in said.issue.grades]
-    earlier = [name for name, _ in said.before.grades]
-    if names != earlier:
-        return f"上期为{_label(said.before)}，所用规则的等级不同，升降不作合计，见第三部分。"
-    worse = len(names)
+    shared = common_scale(*([name for name, _ in issue.grades] for issue in (said.before, said.issue)))
+    if shared is None:
+        return f"上期为{_label(said.before)}，两期规则的等级没有共同的次序，升降不作合计，见第三部分。"
     sums = {"up": 0, "down": 0, "same": 0, "new": 0}
     for (left, right), count in said.moves.items():
         if ABSENT in (left, right):
             sums["new"] += count * (left == ABSENT)
             continue
-        one, other = (worse if place == NO_GRADE else place for place in (left, right))
+        one = shared[0][left] if left >= 0 else _WORSE_THAN_ANY
+        other = shared[1][right] if right >= 0 else _WORSE_THAN_ANY
         sums["up" if other < one else "down" if other > one else "same"] += count
     return (
         f"与{_label(said.before)}相比：上升 {sums['up']:,} 家，下降 {sums['down']:,} 家，不变 {sums['same']:,} 家，"
@@ -170,15 +172,12 @@ def _objections_told(said: PeriodFigures) -> str:
 
 def _effects_told(found: BeforeAfter) -> str:
     before, after = found.complaints
-    text = f"药店骗保类投诉由制度起始（{found.start:%Y-%m}）前{_months(found)}的 {before.fraud:,} 件变为起始后的 {after.fraud:,} 件"
+    span = "一年" if found.months == growth.MONTHS else f" {found.months} 个月"
+    text = f"药店骗保类投诉由制度起始（{found.start:%Y-%m}）前{span}的 {before.fraud:,} 件变为起始后的 {after.fraud:,} 件"
     if found.payments:
         one, other = (ratio_percent(side.growth) for side in found.payments)
         text += f"；同期基金支付增幅由 {_cell(one)}% 变为 {_cell(other)}%"
     return f"{text}。前后对比不等于因果。"
-
-
-def _months(found: BeforeAfter) -> str:
-    return "一年" if found.months == growth.MONTHS else f" {found.months} 个月"
 
 
 def _low_told(said: PeriodFigures) -> str:
@@ -257,7 +256,7 @@ def _moved(said: PeriodFigures) -> Iterable[Flowable]:
                 f"{count:,}",
                 count / total if total else 0.0,
                 sub=_share(count, total) if count else "",
-                kept=place == to and place != ABSENT,
+                kept=name == right[to] and place != ABSENT,
             )
             for to, count in zip(right, counts, strict=True)
         ]

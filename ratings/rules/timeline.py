@@ -31,7 +31,8 @@ def timeline(
     Of the one pharmacy in ``signals``, with no new facts; growth, values and peers held as they are.
     Days are the last days of months, at most HORIZON_MONTHS ahead; ``parts`` are its indicators, told.
     """
-    facts = {(fact.source, fact.fact_id): fact for part in parts for fact in part.facts}
+    # Indicators may share facts; one that costs nothing under the last of them may do so under another.
+    costly = {(fact.source, fact.fact_id): fact for part in parts for fact in part.facts if fact.points}
     stages: list[Stage] = []
     gone: dict[FactKey, date] = {}
     before = now
@@ -42,7 +43,7 @@ def timeline(
         then = rate(scheme, moved, peers)
         ended = _weighing(signals, before) - _weighing(signals, then)
         gone |= dict.fromkeys(ended, moved.period.last)
-        told = [_fact_text(scheme, facts[key]) for key in sorted(ended) if key in facts and facts[key].points]
+        told = [_fact_text(scheme, costly[key]) for key in sorted(ended) if key in costly]
         told += _cap_texts(scheme, int(before.caps[0]), int(then.caps[0]))
         was, grade = int(before.grade[0]), int(then.grade[0])
         changed = grade != was

@@ -18,6 +18,7 @@ from ratings.admin.insight.pages import DistrictForm, answer, choice_field, need
 from ratings.admin.insight.sheets import Sheet
 from ratings.insight import grades, places
 from ratings.insight.grades import ABSENT, NO_GRADE, Issue
+from ratings.insight.scales import merged
 from ratings.insight.shares import percent
 from ratings.models import Pharmacy
 from ratings.published.scales import scale
@@ -45,18 +46,22 @@ class PeriodForm(DistrictForm):
         ]
 
     @property
-    def place_of_issue(self) -> int:
-        """Number of the chosen period among the published ones, newest first."""
-        codes = [one.period for one in self.issues]
+    def issue(self) -> Issue:
+        """The chosen period, else the newest; there must be one."""
         chosen = self.cleaned_data["period"]
-        return codes.index(chosen) if chosen else 0
+        return next(one for one in self.issues if not chosen or one.period == chosen)
 
 
-def grade_series(names: Sequence[tuple[str, str]]) -> tuple[Series, ...]:
-    """The grades of a scheme, best first, and at last no grade."""
+def grade_series(*scales: Sequence[tuple[str, str]]) -> tuple[Series, ...]:
+    """The grades (name, label) of one scheme or several, best first, and at last no grade.
+
+    Grades of several schemes stand together by name, with the label that the first one gives them.
+    """
+    labels = {name: label for one in reversed(scales) for name, label in one}
+    names = merged([name for name, _ in one] for one in scales)
     made = [
-        Series(f"{name} {label}", charts.grade_fill(position, len(names)))
-        for position, (name, label) in enumerate(names)
+        Series(f"{name} {labels[name]}", charts.grade_fill(place, len(names)))
+        for place, name in enumerate(names)
     ]
     return (*made, Series("无等级", "none"))
 
@@ -79,11 +84,9 @@ def grades_view(request: HttpRequest) -> HttpResponse:
     form = PeriodForm(request)
     if not form.is_valid() or not form.issues:
         return nothing(request, menu.GRADES.title, form, _NONE_YET)
-    at = form.place_of_issue
-    issue = form.issues[at]
+    issue = form.issue
     sheets = [_by_district(issue, form), _over_time(form)]
-    if at + 1 < len(form.issues):
-        before = form.issues[at + 1]
+    if (before := grades.period_before(form.issues, issue)) is not None:
         sheets.append(_moved(before, issue, form))
     return answer(
         request, menu.GRADES.title, form, sheets, facts=(("评价周期", show.period_label(issue.period)),)
@@ -122,19 +125,14 @@ def _row(name: str, counts: list[int]) -> list[Any]:
 def _over_time(form: PeriodForm) -> Sheet:
     """One bar a period; grades of different schemes stand together by name."""
     found = [(one, grades.total(grades.distribution(one, form.districts))) for one in form.issues[:_PERIODS]]
-    series: dict[str, Series] = {}
-    for one, _ in found:
-        for (name, _label), made in zip([*one.grades, ("", "")], grade_series(one.grades), strict=True):
-            series.setdefault(name, made)
-    # No grade stays last, whatever other schemes add.
-    order = [name for name in series if name] + [""]
+    scales = [one.grades for one, _ in found]
+    names = merged([name for name, _ in one] for one in scales)
+    kinds = grade_series(*scales)
     rows = []
     for one, counts in reversed(found):
-        by_name = dict(
-            zip([*(name for name, _ in one.grades), ""], _counted(counts, len(one.grades)), strict=True)
-        )
-        rows.append(_row(show.period_label(one.period), [by_name.get(name, 0) for name in order]))
-    kinds = [series[name] for name in order]
+        by_name = {name: counts[position] for position, (name, _) in enumerate(one.grades)}
+        counted = [*(by_name.get(name, 0) for name in names), counts[NO_GRADE]]
+        rows.append(_row(show.period_label(one.period), counted))
     title = "历期等级分布"
     return Sheet(
         "periods",
@@ -167,7 +165,7 @@ def _moved(before: Issue, after: Issue, form: DistrictForm) -> Sheet:
                     count / total if total else 0.0,
                     url,
                     f"{share} %" if count else "",
-                    kept=from_ == to and from_ != ABSENT,
+                    kept=from_name == right[to] and from_ != ABSENT,
                 )
             )
         lines.append((_badge(before, from_), cells))
@@ -215,7 +213,8 @@ class MoversForm(PeriodForm):
         super().__init__(request, **kwargs)
         for name in ("left", "right"):
             chosen: Any = self.fields[name]
-            found = {position: label for one in self.issues for position, label in _states(one).items()}
+            # Of several schemes the newest names a position.
+            found = {place: label for one in reversed(self.issues) for place, label in _states(one).items()}
             chosen.choices = [
                 ("", "全部"),
                 *sorted(found.items(), key=lambda pair: (pair[0] < 0, abs(pair[0]))),
@@ -235,18 +234,22 @@ def movers_view(request: HttpRequest) -> HttpResponse:
     """The pharmacies behind a cell of the matrix; the file has all, the page fifty at a time."""
     title = "等级变动的药店"
     form = MoversForm(request)
-    if not form.is_valid() or len(form.issues) < 2:
-        return nothing(request, title, form, "至少发布过两期，才有变动可看。")
-    at = min(form.place_of_issue, len(form.issues) - 2)
-    after, before = form.issues[at], form.issues[at + 1]
+    if not form.is_valid() or not form.issues:
+        return nothing(request, title, form, _NONE_YET)
+    after = form.issue
+    before = grades.period_before(form.issues, after)
+    if before is None:
+        return nothing(
+            request, title, form, f"{show.period_label(after.period)}以前没有发布过，没有变动可看。"
+        )
     chosen: dict[str, Any] = {
         "left": form.position("left"),
         "right": form.position("right"),
         "direction": form.cleaned_data["direction"],
     }
-    number = max(1, int(request.GET["p"])) if request.GET.get("p", "").isdecimal() else 1
+    number = _page_number(request.GET.get("p", ""))
     whole = "file" in request.GET
-    span: dict[str, Any] = {} if whole else {"offset": (min(number, 10_000) - 1) * _PAGE, "limit": _PAGE + 1}
+    span: dict[str, Any] = {} if whole else {"offset": (number - 1) * _PAGE, "limit": _PAGE + 1}
     found = grades.movers(before, after, form.districts, **chosen, **span)
     shown = found if whole else found[:_PAGE]
     query = request.GET.copy()
@@ -267,6 +270,11 @@ def movers_view(request: HttpRequest) -> HttpResponse:
         template="ratings/admin/insight/movers.html",
         pages=pages,
     )
+
+
+def _page_number(asked: str) -> int:
+    """From 1 on; 1 for what is no number, or one that no list reaches."""
+    return max(1, int(asked)) if asked.isdecimal() and len(asked) < 6 else 1
 
 
 def _movers(before: Issue, after: Issue, found: Sequence[grades.Mover], form: DistrictForm) -> Sheet:
@@ -326,18 +334,13 @@ def map_view(request: HttpRequest) -> HttpResponse:
 
 def _kinds(found: places.Places) -> tuple[list[Series], Any]:
     """The grades in force of all schemes by name, best first, then no grade and nothing in force."""
-    series: dict[str, tuple[int, Series]] = {}
-    for scheme in found.schemes:
-        for position, step in enumerate(scale(scheme)):
-            fill = charts.grade_fill(position, len(scale(scheme)))
-            series.setdefault(step.name, (position, Series(f"{step.name} {step.label}", fill)))
-    names = sorted(series, key=lambda name: series[name][0])
-    made = [series[name][1] for name in names]
-    made.append(Series("无等级或尚未公布", "none"))
+    scales = [[(step.name, step.label) for step in scale(scheme)] for scheme in found.schemes]
+    names = merged([name for name, _ in one] for one in scales)
+    made = [*grade_series(*scales)[:-1], Series("无等级或尚未公布", "none")]
     kind = np.full(len(found), len(names), np.int64)
-    for number, scheme in enumerate(found.schemes):
-        for position, step in enumerate(scale(scheme)):
-            kind[(found.scheme == number) & (found.position == position)] = names.index(step.name)
+    for number, one in enumerate(scales):
+        for position, (name, _) in enumerate(one):
+            kind[(found.scheme == number) & (found.position == position)] = names.index(name)
     return made, kind
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.utils.safestring import SafeString
 
+from creditsys.chart_plans import scale
 from creditsys.charts import Drawing, tag, text, width_of
 
 _LEFT_MOST, _LONG, _STEP, _TOP = 190, 430, 26, 24
@@ -26,7 +27,7 @@ def intervals(title: str, rows: Sequence[Estimate], *, unit: str = "", least: fl
     known = [bound for row in rows for bound in (row.value, row.low, row.high) if bound is not None]
     if not known:
         return SafeString("")
-    low, high, ticks = _scale(min(0.0, *known), max(least, 0.0, *known))
+    low, high, ticks = scale(min(0.0, *known), max(least, 0.0, *known))
     left = min(max(width_of(row.label) for row in rows), _LEFT_MOST) + 14
     right = max(width_of(row.words) for row in rows) + 16
     base = _TOP + len(rows) * _STEP
@@ -66,17 +67,3 @@ def intervals(title: str, rows: Sequence[Estimate], *, unit: str = "", least: fl
     return Drawing.of(title).close(
         parts, left + _LONG + right, base + 8, "点为估计值，横线为 95% 区间；数值见下表", (), least=460
     )
-
-
-def _scale(low: float, high: float) -> tuple[float, float, list[float]]:
-    """Round bounds around the values, and up to eight ticks."""
-    span = (high - low) or 1.0
-    step = next(
-        size
-        for power in range(-4, 7)
-        for size in (1 * 10.0**power, 2 * 10.0**power, 5 * 10.0**power)
-        if span / size <= 7
-    )
-    first, last = int(low // step), -int(-high // step)
-    ticks = [round(step * number, 6) for number in range(first, max(last, first + 1) + 1)]
-    return ticks[0], ticks[-1], ticks

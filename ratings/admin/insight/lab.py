@@ -171,6 +171,8 @@ def lab_view(request: HttpRequest) -> HttpResponse:
     schemes = list(SchemeVersion.objects.order_by("key", "-version").defer("document"))
     if request.method != "POST":
         loaded = _loaded(schemes, request.GET.get("scheme", ""))
+        if is_inspector(request):
+            noted(request, LAB.title, {"scheme": str(loaded.pk) if loaded else ""})
         return _page(request, schemes, LabForm(request, schemes), loaded.document if loaded else "", loaded)
     text = request.POST.get("document", "").replace("\r\n", "\n")
     form, checked = LabForm(request, schemes), Checked.of(text)
@@ -242,12 +244,13 @@ def _loaded(schemes: Sequence[SchemeVersion], wanted: str) -> SchemeVersion | No
 def _tried(scheme: Scheme, text: str, form: LabForm, whole: bool) -> tuple[list[Result], list[Sheet]]:
     """One result a period, and the keys in which the text differs from what it is held against."""
     runs, base = form.cleaned_data["runs"], form.base
-    if sum(run.pharmacies for run in runs) * work_of(scheme) > MAX_PHARMACIES * MAX_COLUMNS:
+    against = parsed(base) if base is not None else form.cleaned_data["against"]
+    columns = max(work_of(each) for each in (scheme, against) if isinstance(each, Scheme))
+    if sum(run.pharmacies for run in runs) * columns > MAX_PHARMACIES * MAX_COLUMNS:
         raise Refused(
-            "这份规则的指标、分值行和条件很多，所选周期的药店也很多，网页一次算不完："
+            "这份规则或与它比较的规则的指标、分值行和条件很多，所选周期的药店也很多，网页一次算不完："
             "请减少周期，或请系统管理员运行 manage.py simulate。"
         )
-    against = parsed(base) if base is not None else form.cleaned_data["against"]
     names = lab_report.district_names()
     results: list[Result] = []
     held: dict[str, SchemeVersion] = {}

@@ -11,6 +11,7 @@ from ratings.admin.insight.sheets import Sheet
 from ratings.insight import lab_report
 from ratings.insight.lab import MOVES, Comparison, Move, Side
 from ratings.insight.lab_report import LIST_HEADERS, NOT_RATED, Table
+from ratings.insight.scales import merged
 from ratings.insight.trials import Trial
 
 #: Pharmacies that the page lists; files list all.
@@ -95,11 +96,11 @@ def _grades(trial: Trial, title: str) -> dict[str, Any]:
     sides = [trial.comparison.before, trial.comparison.after]
     if trial.published is not None and not trial.against_published:
         sides.append(trial.published.before)
-    names = list(dict.fromkeys(name for side in sides for name in side.names))
+    names = merged(side.names for side in sides)
     series = [Series(name, charts.grade_fill(place, len(names))) for place, name in enumerate(names)]
     series.append(Series(NOT_RATED, charts.grade_fill(-1, len(names))))
     rows = [(side.title, _counts(side, names)) for side in sides]
-    return {"drawing": charts.stacked(title, series, rows), "legend": charts.legend(series)}
+    return {"drawing": charts.stacked(title, series, rows), "legend": charts.legend(series, title)}
 
 
 def _counts(side: Side, names: Sequence[str]) -> list[int]:
@@ -135,4 +136,4 @@ def _groups(title: str, table: Table) -> dict[str, Any]:
     series = charts.plain(*(MOVES[move] for move, _ in columns))
     drawn = [(row[0], [row[place] for _, place in columns]) for row in rows]
     drawing = charts.stacked(f"{title}：变动的药店", series, drawn, share=False)
-    return {"drawing": drawing, "legend": charts.legend(series) if drawing else ""}
+    return {"drawing": drawing, "legend": charts.legend(series, title) if drawing else ""}

@@ -31,7 +31,7 @@ def reasons_view(request: HttpRequest) -> HttpResponse:
     form = PeriodForm(request)
     if not form.is_valid() or not form.issues:
         return nothing(request, title, form, "您的管辖范围内还没有发布过等级。")
-    period = form.issues[form.place_of_issue].period
+    period = form.issue.period
     runs = list(
         RatingRun.objects.select_related("scheme")
         .filter(pk__in=reasons.run_of_period(period, form.districts))

@@ -96,6 +96,16 @@ def spelled(value: Any) -> Any:
     return show.day(value) if isinstance(value, date) else value
 
 
+def rounded(value: float | None, places: int) -> Decimal | None:
+    """A statistic with so many decimals."""
+    return None if value is None else Decimal(f"{value:.{places}f}")
+
+
+def share(value: float | None) -> Decimal | None:
+    """A share as percent with one decimal."""
+    return None if value is None else rounded(100 * value, 1)
+
+
 def file_of(sheet: Sheet, format_: str) -> bytes | str:
     """One sheet as a file of :data:`FORMATS`; cells that a spreadsheet would run are made harmless."""
     # Heads name grades, which whoever writes a scheme has named.

@@ -1,5 +1,6 @@
 """Grades by district and period, and who moved: held against counting one by one."""
 
+import re
 from collections import Counter
 from datetime import date
 
@@ -11,8 +12,12 @@ from django.utils import timezone
 from ratings.insight import grades
 from ratings.insight.grades import ABSENT
 from ratings.models import Pharmacy, PublishedGrade
+from ratings.rules import shipped_schemes
+from ratings.services.audit import SYSTEM
+from ratings.services.schemes import activate_scheme, store_scheme
 from tests import factories
 from tests.ratings.services.lives import CUTOFF, Result, published, run_of
+from tests.ratings.services.test_runs import scheme_in_force
 
 from .conftest import FIRST, HERE, SECOND, THERE, City
 
@@ -102,6 +107,81 @@ def test_who_takes_over_is_held_against_the_one_before(city: City) -> None:
     assert [(one.pharmacy, one.before) for one in found] == [(heir.pk, SECOND[1])]
     gone = grades.movers(before, after, right=ABSENT)
     assert old.pk not in {one.pharmacy for one in gone}
+
+
+def test_who_took_over_from_one_that_took_over(city: City) -> None:
+    old, ends = city.shops[1], (date(2026, 1, 1), date(2026, 2, 1))
+    for end in ends:
+        Pharmacy.objects.filter(pk=old.pk).update(designated_until=end)
+        old = factories.pharmacy(
+            predecessor=old, designated_on=end, district_id=THERE, recorded_at=timezone.now()
+        )
+    published(run_of(city.scheme, Result(old, 0), period="2026H1", cutoff=CUTOFF))
+    after, before, _ = grades.issues()
+    (heir,) = grades.movers(before, after, right=0)
+    assert (heir.pharmacy, heir.before, heir.score_before) == (old.pk, SECOND[1], 90_000)
+    assert len(grades.movers(before, after, right=ABSENT)) == 6
+    assert sum(grades.migration(before, after).values()) == 7
+
+
+def test_a_period_is_held_against_one_of_its_length_that_ended_before(city: City) -> None:
+    for period in ("2025", "2024"):
+        published(run_of(city.scheme, Result(city.shops[0], 0), period=period, cutoff=CUTOFF))
+    known = grades.issues()
+    before = {one.period: grades.period_before(known, one) for one in known}
+    assert {period: one and one.period for period, one in before.items()} == {
+        "2025": "2024",
+        "2025H2": "2025H1",
+        "2025H1": "2024",  # no other half, so the year before it
+        "2024": None,
+    }
+
+
+@pytest.fixture
+def rescaled(city: City) -> City:
+    """A third period under a scheme that has an A+ above A to D: shops are A+, A, A, B, D; the rest are gone."""
+    text = shipped_schemes()["weighted"].read_text()
+    for old, new in (("A", "A+"), ("B", "A"), ("C", "B"), ("D", "C"), ("E", "D")):
+        text = re.sub(rf'(name|grade|limit) = "{old}"$', rf'\1 = "<{new}>"', text, flags=re.M)
+    scheme = activate_scheme(store_scheme(text.replace('"<', '"').replace('>"', '"'), by=SYSTEM), by=SYSTEM)
+    results = [Result(city.shops[shop], grade) for shop, grade in enumerate((0, 1, 1, 2, 4))]
+    published(run_of(scheme, *results, period="2026H1", cutoff=CUTOFF))
+    return city
+
+
+@pytest.mark.parametrize(
+    ("direction", "expected"),
+    # before: A, B, A, B, D on a scale that had no A+
+    [("up", [0, 1]), ("down", []), ("moved", [0, 1])],
+)
+def test_grades_of_another_scheme_move_on_the_scale_in_common(
+    rescaled: City, direction: str, expected: list[int]
+) -> None:
+    after, before, _ = grades.issues()
+    assert [name for name, _ in after.grades] == ["A+", "A", "B", "C", "D"]
+    codes = [rescaled.shops[shop].code for shop in expected]
+    assert [one.code for one in grades.movers(before, after, direction=direction)] == codes
+
+
+def test_grades_without_an_order_in_common_move_by_name(city: City) -> None:
+    scheme = scheme_in_force("nantong")
+    published(
+        run_of(
+            scheme,
+            *(Result(city.shops[shop], grade) for shop, grade in ((0, 0), (1, 3), (6, 2))),
+            period="2026H1",
+            cutoff=CUTOFF,
+        )
+    )
+    after, before, _ = grades.issues()
+    assert [name for name, _ in after.grades] == ["A", "B", "C", "终止"]
+
+    def numbers(direction: str) -> list[int]:
+        codes = [shop.code for shop in city.shops]
+        return [codes.index(one.code) for one in grades.movers(before, after, direction=direction)]
+
+    assert numbers("moved") == [1]
+    assert numbers("down") == numbers("up") == []
 
 
 def test_statements_are_few_and_constant(city: City) -> None:

@@ -95,6 +95,24 @@ def test_what_is_voided_or_added_is_seen_at_once(shops: list[Pharmacy]) -> None:
     assert growth.paid_by_month(frozenset({THERE}))[START] == 3_000
 
 
+def test_what_is_kept_of_one_place_is_not_told_of_another(shops: list[Pharmacy]) -> None:
+    places: list[frozenset[int] | None] = [None, frozenset({HERE}), frozenset({THERE}), frozenset()]
+    for _ in range(2):  # the second time as kept
+        for districts in places:
+            found = growth.payments(START, districts)
+            assert found is not None
+            assert found[1].paid == sum(plain(districts, START, 12).values())
+            assert sum(growth.paid_by_month(districts).values()) == sum(
+                plain(districts, date(2023, 1, 1), 36).values()
+            )
+
+
+def test_a_pharmacy_that_moves_takes_its_payments_along_at_once(shops: list[Pharmacy]) -> None:
+    before = growth.paid_by_month(frozenset({HERE}))[START]
+    Pharmacy.objects.filter(pk=shops[0].pk).update(district_id=THERE)
+    assert growth.paid_by_month(frozenset({HERE}))[START] == before - 12_420
+
+
 def test_quarters_need_all_their_months(shops: list[Pharmacy]) -> None:
     paid = growth.paid_by_month()
     assert growth.quarters(list(paid)) == [date(y, m, 1) for y in (2023, 2024, 2025) for m in (1, 4, 7, 10)]

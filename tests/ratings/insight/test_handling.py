@@ -219,6 +219,21 @@ def test_a_case_is_handled_by_a_decision_that_follows(city: City) -> None:
     assert counted("complaint", today=add_working_days(MONDAY, 30).day + timedelta(days=1)).overdue == 1
 
 
+def test_a_case_waits_however_long_ago_it_came_in(city: City) -> None:
+    for shop in (0, 2):
+        factories.complaint(
+            city.shops[shop], occurred_on=MONDAY, decided_on=date(2026, 3, 9), recorded_at=timezone.now()
+        )
+    factories.violation(
+        city.shops[2], occurred_on=MONDAY, decided_on=MONDAY, recorded_at=timezone.now()
+    )  # on the same day: handled
+    span = (date(2026, 5, 1), date(2026, 6, 30))
+    found = handling.matters(*span)
+    assert [(one.sort, one.code) for one in found] == [("case", city.shops[0].code)]
+    assert handling.waiting(found, TODAY) == {("case", HERE): Waiting(open=1)}
+    assert handling.matters(*span, frozenset({THERE})) == []
+
+
 def test_adjustments_with_and_without_a_legal_day(city: City) -> None:
     for shop, cause, due in ((0, "CORRECTION", MONDAY), (1, "JUDGEMENT", None), (2, "JUDGEMENT", None)):
         rating = city.second.run.ratings.get(pharmacy=city.shops[shop])

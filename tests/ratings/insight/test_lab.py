@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import date
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from ratings.insight.lab import (
     Comparison,
     Move,
     Side,
-    common_scale,
     compare,
     fund_payments,
     size_groups,
@@ -94,21 +92,6 @@ def test_groups_and_the_list_are_complete(pair: tuple[Side, Side], random: objec
     fallen = [found.steps[row] for row in rows if found.move[row] == Move.WORSE]
     assert fallen == sorted(fallen, reverse=True)
     assert all(found.move[row] == Move.WORSE for row in rows[: len(fallen)])
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "scale"),
-    [
-        ("ABCD", "ABCD", ([0, 1, 2, 3], [0, 1, 2, 3])),
-        ("ABCD", "ABCDE", ([0, 1, 2, 3], [0, 1, 2, 3, 4])),
-        ("ABCDE", "ABD", ([0, 1, 2, 3, 4], [0, 1, 3])),
-        ("AB", "BA", None),
-        ("ABC", "ABX", None),
-        ("123", "ABCD", None),
-    ],
-)
-def test_scales_in_common(before: str, after: str, scale: object) -> None:
-    assert common_scale(tuple(before), tuple(after)) == scale
 
 
 @given(cities(20))

@@ -5,7 +5,16 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 
-from ratings.rules import Explanation, Scheme, explain, rate, required_measures, take
+from ratings.rules import (
+    Explanation,
+    Scheme,
+    explain,
+    parse_scheme,
+    rate,
+    required_measures,
+    shipped_schemes,
+    take,
+)
 from ratings.rules.outlook import HORIZON_MONTHS, later
 from tests.ratings.rules.building import Fact, Shop, build
 from tests.ratings.rules.strategies import LAST, PERIOD, SCHEMES, all_schemes, cities
@@ -34,6 +43,36 @@ def test_a_violation_ages_away_and_the_grade_follows() -> None:
     assert (gone.score, gone.better) == (100_000, False)
     (fact,) = result.indicators[0].facts
     assert fact.gone_on == gone.day
+
+
+SECOND = """
+[[indicators]]
+id = "fraud"
+component = "credit"
+kind = "violations"
+title = "骗保另计"
+clause = "第六条"
+floor = -10
+default = { title = "其他", points = 0, clause = "第六条" }
+ageing = { shape = "linear", months = 24, from = "decided_on", clause = "第九条第一款" }
+
+[[indicators.rows]]
+title = "骗取医保基金"
+kinds = ["COLLUSIVE_CASH_OUT"]
+points = { MINOR = -1, GENERAL = -2, SERIOUS = -3 }
+clause = "第六条第一项"
+
+"""
+
+
+def test_a_fact_that_costs_under_one_of_two_indicators_is_told() -> None:
+    text = shipped_schemes()["shaoxing-style"].read_text()
+    place = text.index("[[indicators]]", text.index("[[indicators]]") + 1)
+    scheme = parse_scheme(text[:place] + SECOND.lstrip() + text[place:])
+    shop = Shop(violations=[Fact("ITEM_SUBSTITUTION", date(2025, 12, 30), "GENERAL")])
+    assert told(scheme, shop, *MARKET).timeline[-1].texts == (
+        "2025年12月30日认定的“串换药品、日用品、保健品”不再扣分",
+    )
 
 
 def test_a_limit_ends() -> None:

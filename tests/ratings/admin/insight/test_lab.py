@@ -357,17 +357,45 @@ def test_a_large_scheme_for_many_pharmacies_is_refused_with_the_way_out(
     assert page.context["text"] == HARSHER
 
 
+def test_a_large_scheme_to_compare_with_is_refused_as_well(
+    rated: RatingRun, city_clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cap = """
+[[caps]]
+id = "more{}"
+title = "另"
+when = {{ quantity = "complaints", within_months = 12, ge = 9 }}
+limit = "C"
+clause = "第九条"
+"""
+    more = "".join(cap.format(number) for number in range(3))
+    large = store_scheme(HARSHER + more, by=SYSTEM)
+    monkeypatch.setattr(lab, "MAX_PHARMACIES", 7)
+    monkeypatch.setattr(lab, "MAX_COLUMNS", work_of(parse_scheme(TEXT)))
+    assert work_of(parse_scheme(large.document)) > lab.MAX_COLUMNS
+    page = city_clerk.post(url(), asked(rated, TEXT, run="1", against=large.pk))
+    assert "网页一次算不完" in page.content.decode()
+    assert city_clerk.post(url(), asked(rated, TEXT, run="1")).context["results"]
+
+
 def test_what_an_inspector_looks_at_is_on_record(rated: RatingRun) -> None:
     user = User.objects.create_user("inspector", is_staff=True)
     user.groups.add(Group.objects.get(name=INSPECTOR))
     StaffScope.objects.create(user=user, whole_city=True)
     client = client_of(user)
+    looks = AuditEvent.objects.filter(actor="inspector", action="查阅统计监督数据").order_by("pk")
     client.get(url())
+    assert [look.detail["filters"] for look in looks] == [{"scheme": str(rated.scheme_id)}]
     client.post(url(), asked(rated, check="1"))
-    looks = AuditEvent.objects.filter(actor="inspector", action="查阅统计监督数据")
-    assert not looks.exists()
+    assert looks.count() == 1
     client.post(url(), asked(rated, run="1"))
-    assert looks.get().subject == "政策实验室"
+    assert [look.subject for look in looks.all()] == ["政策实验室"] * 2
+
+
+def test_looks_of_others_at_the_lab_are_their_own_affair(rated: RatingRun, city_clerk: Client) -> None:
+    city_clerk.get(url())
+    city_clerk.post(url(), asked(rated, run="1"))
+    assert not AuditEvent.objects.filter(action="查阅统计监督数据").exists()
 
 
 def test_a_schemes_page_leads_to_the_lab(rated: RatingRun, city_clerk: Client) -> None:

@@ -24,6 +24,8 @@ from ratings.admin.insight.sheets import Sheet, file_of, workbook_of
 from ratings.insight.shares import percent
 from ratings.models import Adjustment, AuditEvent, Objection, Pharmacy, PublishedGrade, Rating, StaffScope
 from ratings.services import roles
+from ratings.services.audit import SYSTEM
+from ratings.services.schemes import activate_scheme, store_scheme
 from tests import desk as rows
 from tests import factories
 from tests.ratings.admin.desk.conftest import HERE, THERE, Desk, text_of
@@ -234,6 +236,40 @@ def test_who_moved_is_behind_the_cells(worked: Desk) -> None:
     assert "两期规则不同" not in sheet.note
     default = worked["approver"].get(at("movers")).context["sheets"][0].rows
     assert all(row[3] != row[4] for row in default)
+
+
+@pytest.mark.parametrize("page", ["0", "2", "x", "99999", "100000", "9" * 5_000])
+def test_any_page_of_the_list_can_be_asked_for(worked: Desk, page: str) -> None:
+    from tests.ratings.services.lives import Result, published, run_of
+
+    results = [Result(shop, 1) for shop in worked.shops[:6]]
+    published(run_of(worked.run.scheme, *results, period="2026H1", cutoff=worked.run.cutoff))
+    answer = worked["approver"].get(at("movers"), {"p": page})
+    assert answer.status_code == 200
+    assert bool(answer.context["sheets"][0].rows) == (page not in ("2", "99999"))
+
+
+def test_what_stays_is_framed_by_its_name(worked: Desk) -> None:
+    """Not by its place: a scheme with an A+ has A in the second."""
+    from tests.ratings.services.lives import Result, published, run_of
+
+    text = worked.run.scheme.document.replace("version = 1", "version = 2", 1)
+    text = re.sub(r"effective_on = .*", "effective_on = 2026-01-01", text)
+    text = text.replace('name = "A"', 'name = "A+"').replace('grade = "A"', 'grade = "A+"')
+    text = text.replace('name = "B"', 'name = "A"').replace('grade = "B"', 'grade = "A"')
+    text = text.replace('limit = "B"', 'limit = "A"').replace('limit = "A+"', 'limit = "A"')
+    scheme = activate_scheme(store_scheme(text, by=SYSTEM), by=SYSTEM)
+    results = [Result(shop, number % 2) for number, shop in enumerate(worked.shops[:6])]
+    published(run_of(scheme, *results, period="2026H1", cutoff=worked.run.cutoff))
+    page = worked["approver"].get(at("grades"))
+    sheets = {one.key: one for one in page.context["sheets"]}
+    heads = re.findall(r'<th scope="col">(.*?)</th>', str(sheets["migration"].drawing))[1:]
+    first = re.findall(r'<td class="cs-heat-\d( cs-kept)?">', str(sheets["migration"].drawing))
+    assert [bool(kept) for kept in first[: len(heads)]] == [False, True, False, False, False, False]
+    # and over time both have their own column, best first, in another colour each
+    assert [head.split(" ")[0] for head in sheets["periods"].headers[2:7]] == ["A+", "A", "B", "C", "D"]
+    fills = re.findall(r'fill="url\(#cs-\w+-(\w+)\)"', str(sheets["periods"].legend))
+    assert len(set(fills)) == len(fills) == 6
 
 
 # Files

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from ratings.admin.insight.validation_sheets import drift_word, judged
+from ratings.admin.insight.drift_sheets import drift_word
+from ratings.admin.insight.validation_sheets import judged
 from ratings.insight.evaluation import Question, evaluate
 from ratings.insight.validation import Accuracy, Drift, Interval
 from ratings.models import AuditEvent, RatingRun, SchemeVersion, StaffScope
