@@ -266,7 +266,7 @@ class ScorePoint:
 
 #: Points of score, thousandths, that the axis spans at least, and of which its bounds are multiples.
 _LEAST_SPAN, _ROUND = 10_000, 5_000
-_SCORE_WIDTH, _SCORE_TALL, _SCORE_RIGHT, _SCORE_TOP = 560, 140, 40, 30
+_SCORE_WIDTH, _SCORE_TALL, _SCORE_RIGHT, _SCORE_TOP, _SCORE_INSET = 560, 140, 40, 30, 30
 
 
 def score_line(
@@ -288,7 +288,7 @@ def score_line(
 
     def across(one: ScorePoint) -> float:
         share = (one.on.toordinal() - first) / (last - first) if last > first else 0.5
-        return round(left + share * (room - left - _SCORE_RIGHT), 1)
+        return round(left + _SCORE_INSET + share * (room - left - _SCORE_INSET - _SCORE_RIGHT), 1)
 
     def down(score: int) -> float:
         return round(base - (score - low) / (high - low) * _SCORE_TALL, 1)

@@ -304,8 +304,10 @@ def _losses(said: PeriodFigures) -> Iterable[Flowable]:
 
 
 def _limits(said: PeriodFigures) -> Iterable[Flowable]:
+    excluded = sum(one.pharmacies for one in said.not_rated)
     yield pdf.paragraph(
         f"因限制而低于按分数应得等级的药店 {said.limited:,} 家；一家同时触发几项的，各计一次。"
+        f"评价时不予评级 {excluded:,} 家，公布时无等级 {said.total[NO_GRADE]:,} 家（含评价以后撤回等级的）。"
     )
     yield from _struck("等级限制", said.limits)
     yield from _struck("不予评级的理由", said.not_rated)
@@ -351,7 +353,7 @@ def _redress(said: PeriodFigures) -> Iterable[Flowable]:
         counted = [(name, [one.upheld, one.rejected, one.withdrawn, one.open]) for name, one in named]
         yield from pdf_charts.stacked("对本期的异议（件）", _OUTCOMES, counted, share=False)
         rows = [
-            [name, one.received, *counts, one.upheld_on_review, _days(one.median_days)]
+            [name, one.received, *counts, one.upheld_on_review, _cell(one.median_days)]
             for (name, one), (_, counts) in zip(named, counted, strict=True)
         ]
         heads = ["理由", "收到", *(one.name for one in _OUTCOMES), "复核改为成立", "用时中位数（工作日）"]
@@ -474,10 +476,6 @@ def _share(part: int, whole: int, places: int = 1) -> str:
         return "—"
     scale = 10 ** (places + 2)
     return f"{Decimal((2 * scale * part + whole) // (2 * whole)).scaleb(-places):f}%"
-
-
-def _days(value: float | None) -> Decimal | None:
-    return None if value is None else Decimal(round(value * 10)).scaleb(-1)
 
 
 def _scheme(said: PeriodFigures) -> str:
