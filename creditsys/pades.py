@@ -29,8 +29,7 @@ class _Signer(Signer):
         chain: Iterable[Certificate],
     ) -> None:
         own, *others = map(translate_pyca_cryptography_cert_to_asn1, (certificate, *chain))
-        embedded = SimpleCertificateStore()
-        embedded.register_multiple(others)
+        embedded = SimpleCertificateStore.from_certs(others)  # type: ignore[no-untyped-call]
         super().__init__(signing_cert=own, cert_registry=embedded)
         self._private = private
 
