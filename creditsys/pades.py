@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 
@@ -58,7 +59,9 @@ def certified(
         docmdp_permissions=MDPPerm.NO_CHANGES,
     )
     signer = PdfSigner(terms, signer=_Signer(private, certificate, chain))
-    return asyncio.run(_signed(content, signer, at))
+    # In a thread of its own, as a loop may run in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _signed(content, signer, at)).result()
 
 
 async def _signed(content: bytes, signer: PdfSigner, at: datetime) -> bytes:

@@ -1,5 +1,6 @@
 """Signatures of documents: verified by other programs, found broken by any change, refused with an unusable key."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -126,6 +127,13 @@ class TestSignature:
         """An incremental update, as a reader writes it with a remark."""
         told = pdfsig(signed + revision(signed), folder)
         assert "Not total document signed" in told, told
+
+    def test_while_a_loop_runs_in_the_thread(self, settings: Settings, folder: Path) -> None:
+        async def inside() -> bytes:
+            return pdf_signing.signed(document(), at=timezone.now(), reason=REASON)
+
+        signing_keys.use(settings, signing_keys.key_file(folder))
+        assert asyncio.run(inside()).startswith(document())
 
     def test_it_certifies_that_nothing_may_change(self, signed: bytes) -> None:
         assert re.search(rb"/DocMDP\b", signed)
