@@ -9,6 +9,8 @@ class RatingsConfig(AppConfig):
     verbose_name = "信用评价"
 
     def ready(self) -> None:
+        from creditsys import checks  # noqa: F401 -- registers itself
+
         post_migrate.connect(_ship_roles, sender=self, dispatch_uid="ship roles")
 
 

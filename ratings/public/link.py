@@ -27,6 +27,7 @@ from django.views.decorators.http import require_http_methods
 from creditsys.addresses import client_address
 from creditsys.marks import grade_badge
 from ratings.models import Adjustment, Complaint, NoticeLink, Objection, Pharmacy, RatingPeriod, Violation
+from ratings.public.shell import body_size, guarded
 from ratings.rules.exact import decimal_text
 from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES
@@ -50,13 +51,6 @@ MAX_FILES: Final = 5
 _COOKIE: Final = "notice_link"
 #: What ``new_secret`` makes; anything else in the cookie is not from us.
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_HEADERS: Final = {
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex, nofollow, noarchive",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-}
 #: What each page says whose link shows nothing: title, text.
 _CLOSED: Final = {
     "unknown": ("没有这个链接", "地址可能没有复制完整。请对照短信或通知，把地址完整地重新打开一次。"),
@@ -117,7 +111,7 @@ def objection(request: HttpRequest, token: str) -> HttpResponse:
         return _closed(request, closed.kind)
     if request.method != "POST" or not _from_here(request):
         return _to_page(token)
-    if _size(request) > (MAX_FILES * settings.EVIDENCE_MAX_MB + 1) * 1024 * 1024:
+    if body_size(request) > (MAX_FILES * settings.EVIDENCE_MAX_MB + 1) * 1024 * 1024:
         told = f"上传的文件太大：最多 {MAX_FILES} 个，每个不超过 {settings.EVIDENCE_MAX_MB} MB。您填写的内容没有收到，请重新填写。"
         return _result(request, link, token, error=told)
     typed = Typed(
@@ -154,14 +148,6 @@ def _from_here(request: HttpRequest) -> bool:
     return request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
 
 
-def _size(request: HttpRequest) -> int:
-    """What the request says of its body, before any of it is read; no size is too large."""
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 2**62
-
-
 def _browser(request: HttpRequest) -> str:
     """The secret that this address gave the browser before; "" for one that has none."""
     known = request.COOKIES.get(_COOKIE, "")
@@ -180,13 +166,7 @@ def _render(
         "contact": settings.OBJECTION_CONTACT,
     }
     response = render(request, f"ratings/public/link/{template}.html", {**shared, **context}, status=status)
-    return _guarded(response)
-
-
-def _guarded(response: HttpResponse) -> HttpResponse:
-    for name, value in _HEADERS.items():
-        response.headers[name] = value
-    return response
+    return guarded(response)
 
 
 def _landing(request: HttpRequest, link: NoticeLink, token: str, *, forgetful: bool) -> HttpResponse:
@@ -208,7 +188,7 @@ def _landing(request: HttpRequest, link: NoticeLink, token: str, *, forgetful: b
 def _to_page(token: str, place: str = "") -> HttpResponse:
     response = HttpResponseRedirect(reverse("public:link", args=(token,)) + place)
     response.status_code = HTTPStatus.SEE_OTHER
-    return _guarded(response)
+    return guarded(response)
 
 
 def _closed(request: HttpRequest, kind: str) -> HttpResponse:

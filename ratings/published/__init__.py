@@ -3,11 +3,12 @@
 Applications import this package, never its modules, and nothing else of ``ratings``. ``grades`` reads the
 ledger, ``statements`` what was signed of it, ``files`` and ``proofs`` hand its rows out in a way that can be
 verified by ``keys``; ``pharmacies`` what is public of each pharmacy (its place in the registry and its newest published
-grade), ``enterprises`` which of them an enterprise runs, ``staging`` the same for a whole city at a time, ``penalty`` the penalties that may still be shown, ``scales`` what grades mean; ``changes`` tells
-when any of it changes.
+grade), ``enterprises`` which of them an enterprise runs, ``staging`` the same for a whole city at a time, ``penalty`` the penalties that may still be shown, ``scales`` what grades mean, ``documents`` which
+documents were issued; ``changes`` tells when any of it changes.
 """
 
 from ratings.published.changes import announced, changed, tell
+from ratings.published.documents import issued_document, read_code
 from ratings.published.enterprises import enterprise_codes
 from ratings.published.files import (
     COLUMNS,
@@ -67,6 +68,7 @@ __all__ = [
     "histories",
     "history",
     "is_signed",
+    "issued_document",
     "last_seq",
     "later_changes",
     "ledger_lines",
@@ -82,6 +84,7 @@ __all__ = [
     "publications",
     "publications_signed",
     "reaches",
+    "read_code",
     "scale",
     "scheme_in_force",
     "stage",

@@ -68,7 +68,8 @@ def issue(
 
     ``draw`` makes the PDF from its stamp; ``site`` is this site's address as it was asked for
     (settings.SITE_URL goes before it). Raises Refused when the font lacks characters of the
-    document. ``on_record=False`` is for those who put many on record at once.
+    document, or the configured key cannot sign. ``on_record=False`` is for those who put many on
+    record at once.
     """
     moment = at or timezone.now()
     number, code = _next_number(), "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
@@ -90,10 +91,9 @@ def issue(
         content = draw(Stamp(row.shown_number, grouped(code), address(code, site), local, settings.CITY_NAME))
     if gaps:
         raise Refused(gaps_told(gaps))
-    if pdf_signing.configured():
-        content, row.signed = pdf_signing.signed(content, at=local, reason=about.title), True
-    else:
-        row.signed = False
+    row.signed = pdf_signing.configured()
+    if row.signed:
+        content = _signed(content, local, about.title)
     row.sha256, row.size = hashlib.sha256(content).hexdigest(), len(content)
     with transaction.atomic():
         row.file = _keep(content, local.year, number)
@@ -141,6 +141,13 @@ def gaps_told(gaps: dict[str, Any]) -> str:
 def grouped(code: str) -> str:
     """A code in groups of four, as people read it."""
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def _signed(content: bytes, at: datetime, title: str) -> bytes:
+    try:
+        return pdf_signing.signed(content, at=at, reason=title)
+    except pdf_signing.Unsignable as unsignable:
+        raise Refused(f"没有签发：{unsignable}") from unsignable
 
 
 def _next_number() -> int:

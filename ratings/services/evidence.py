@@ -1,7 +1,6 @@
 """Evidence files: checked by content, kept outside the web root under random names, never changed."""
 
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from typing import BinaryIO, Final
 
 from django.core.files.storage import Storage
@@ -21,8 +20,6 @@ Subject = Adjustment | Objection | CreditRepair
 #: How many files one adjustment, objection or repair may have.
 MAX_FILES: Final = 20
 _FOLDER: Final = "evidence"
-#: No transaction lasts that long.
-_STRAY_AFTER: Final = timedelta(days=1)
 
 
 def check_upload(upload: Upload) -> str:
@@ -96,26 +93,3 @@ def open_evidence(evidence: Evidence) -> BinaryIO:
         return documents.opened(evidence.file, evidence.sha256)
     except documents.Unfit as unfit:
         raise Refused(f"证据材料 #{evidence.pk}“{evidence.name}”{unfit}") from unfit
-
-
-def stray_files(*, at: datetime | None = None) -> list[str]:
-    """Names of evidence files older than a day that no row names: their transaction never ended well."""
-    storage = _storage()
-    if not storage.exists(_FOLDER):
-        return []
-    before = (at or timezone.now()) - _STRAY_AFTER
-    # Files first, rows after: whatever was kept by now is named.
-    present = [f"{_FOLDER}/{name}" for name in sorted(storage.listdir(_FOLDER)[1])]
-    named = set(Evidence.objects.values_list("file", flat=True))
-    return [name for name in present if name not in named and storage.get_modified_time(name) < before]
-
-
-@transaction.atomic
-def delete_stray_files(*, by: Actor, at: datetime | None = None) -> list[str]:
-    """Delete ``stray_files`` once that is on record; their names."""
-    names = stray_files(at=at)
-    if names:
-        record("清理无主文件", "evidence", by=by, files=names)
-    for name in names:
-        transaction.on_commit(partial(_storage().delete, name))
-    return names

@@ -27,7 +27,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from ratings.admin.insight.menu import PAGES
-from ratings.models import District, Pharmacy, PublishedGrade, RatingPeriod
+from ratings.models import District, IssuedDocument, Pharmacy, PublishedGrade, RatingPeriod
 from ratings.services.audit import Actor
 from ratings.services.links import issue_link
 from tests.benchmarks.report import Table
@@ -233,6 +233,8 @@ class Arguments:
             elif part == "token":
                 rating = self.life.run.ratings.filter(grade__gte=0).order_by("pk")[len(self.visitor.name)]
                 choices.append([issue_link(rating, by=Actor("经办甲"))])
+            elif name == "public:document":
+                choices.append(list(IssuedDocument.objects.values_list("code", flat=True)[:1]))
             elif part in self.plain:
                 choices.append(self.plain[part])
             elif owner := self.models.get(self.keys.get(part, part.removesuffix("_id"))):

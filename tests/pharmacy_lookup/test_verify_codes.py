@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from applications.pharmacy_lookup.refresh import refresh_places
 from ratings.models import PublishedGrade
+from ratings.services.documents import grouped
+from tests.issued import KIND, issued
 from tests.pharmacy_lookup.open_data_city import AT, change, out, shop, statement
 from tests.ratings.services.lives import Result
 from tests.ratings.services.test_runs import laid_aside_guards
@@ -124,6 +126,34 @@ class TestFingerprint:
         out(Result(shop()))
         settings.SIGNING_KEY = "1" * 64
         assert "签名核验不通过" in asked(client, statement().sha256)
+
+
+class TestDocument:
+    @pytest.fixture(autouse=True)
+    def files(self, settings: Any, tmp_path: Path) -> None:
+        settings.MEDIA_ROOT = tmp_path
+
+    def led(self, client: Client, typed: str) -> str:
+        answer = client.get("/en/verify/", {"code": typed})
+        assert answer.status_code == 302
+        return str(answer["Location"])
+
+    def test_its_code_leads_to_its_page(self, client: Client) -> None:
+        code = issued(KIND.QUARTERLY).code
+        for typed in (code, code.lower(), grouped(code).replace("0", "o").replace("1", "l"), f" {code}"):
+            assert self.led(client, typed) == f"/d/{code}/"
+
+    def test_so_does_a_code_that_nothing_bears(self, client: Client) -> None:
+        """That page says so, and what to do."""
+        assert self.led(client, "7777-7777-7777-7778") == "/d/7777777777777778/"
+
+    def test_its_fingerprint(self, client: Client) -> None:
+        row = issued(KIND.QUARTERLY)
+        assert self.led(client, row.sha256.upper()) == f"/d/{row.code}/"
+
+    def test_sixteen_digits_of_a_published_fingerprint_are_no_code(self, client: Client) -> None:
+        out(Result(shop()))
+        assert "真实：是我们发布的" in asked(client, statement().sha256[:16])
 
 
 @pytest.mark.parametrize(

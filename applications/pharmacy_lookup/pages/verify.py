@@ -1,5 +1,6 @@
-"""The verification page: whether a pharmacy's grade, a fingerprint or a file is genuine and current."""
+"""The verification page: whether a pharmacy's grade, a document, a fingerprint or a file is genuine and current."""
 
+import hashlib
 import re
 import unicodedata
 from http import HTTPStatus
@@ -7,7 +8,8 @@ from typing import Any, BinaryIO, Final, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -32,10 +34,12 @@ from applications.pharmacy_lookup.pages.shell import page, public_form
 from applications.pharmacy_lookup.pages.words import EVENTS, day_words, period_words, validity_words
 from applications.pharmacy_lookup.query import CODE
 from creditsys.marks import grade_badge
-from ratings.published import publications_signed, scale
+from ratings.published import issued_document, publications_signed, read_code, scale
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{12,64}")
 _SIZE: Final = 1024 * 1024
+#: Within so many bytes a PDF says that it is one.
+_PDF_HEAD: Final = 1024
 #: Files that one address may have checked in a minute: a large one takes seconds.
 UPLOADS_A_MINUTE: Final = 10
 #: Values that are shown of a row that was altered.
@@ -88,9 +92,16 @@ def _asked(request: HttpRequest) -> HttpResponse:
     plain = re.sub(r"[\s:：-]", "", unicodedata.normalize("NFKC", typed))
     if CODE.fullmatch(plain.upper()):
         return _answer(request, {"typed": typed, **_of_code(plain.upper())})
+    # Sixteen digits may be the beginning of a fingerprint as well.
+    if (code := read_code(typed)) and not publications_signed(plain.lower()):
+        return HttpResponseRedirect(reverse("public:document", args=(code,)))
     if _FINGERPRINT.fullmatch(plain.lower()):
+        if issued := issued_document(plain.lower()):
+            return HttpResponseRedirect(reverse("public:document", args=(issued,)))
         return _answer(request, {"typed": typed, **_of_fingerprint(plain.lower())})
-    wrong = gettext("请输入 12 位定点编码（P 加 11 位数字），或指纹的前 12 至 64 位（数字和字母 a 至 f）。")
+    wrong = gettext(
+        "请输入 12 位定点编码（P 加 11 位数字）、文书上的 16 位验证码，或指纹的前 12 至 64 位（数字和字母 a 至 f）。"
+    )
     return _answer(request, {"typed": typed, "code_wrong": wrong}, HTTPStatus.BAD_REQUEST)
 
 
@@ -99,13 +110,26 @@ def _uploaded(request: HttpRequest) -> HttpResponse:
     upload = request.FILES.get("file")
     if not isinstance(upload, UploadedFile):
         return _answer(request, {"file_wrong": gettext("请先选择文件。")}, HTTPStatus.UNPROCESSABLE_ENTITY)
-    name = (upload.name or "")[:100]
+    name, file = (upload.name or "")[:100], cast(BinaryIO, upload.file)
+    if _is_pdf(file):
+        fingerprint = hashlib.sha256()
+        for chunk in upload.chunks():
+            fingerprint.update(chunk)
+        issued = issued_document(fingerprint.hexdigest())
+        return _answer(request, {"file_name": name, "paper": {"code": issued}})
     try:
-        finding = check_file(cast(BinaryIO, upload.file))
+        finding = check_file(file)
     except Unreadable as error:
         wrong = gettext("{why}{remedy}").format(why=error.why, remedy=error.remedy)
         return _answer(request, {"file_wrong": wrong, "file_name": name}, HTTPStatus.UNPROCESSABLE_ENTITY)
     return _answer(request, {"file_name": name, "finding": _told(finding)})
+
+
+def _is_pdf(file: BinaryIO) -> bool:
+    """By its first bytes; the file stands at its beginning again."""
+    head = file.read(_PDF_HEAD)
+    file.seek(0)
+    return b"%PDF-" in head
 
 
 def _answer(request: HttpRequest, context: dict[str, Any], status: int = HTTPStatus.OK) -> HttpResponse:
