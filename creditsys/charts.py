@@ -46,6 +46,8 @@ PLAIN: Final = ("a", "b", "c", "d")
 _INK: Final = {"b": "#8a5a00", "c": "#14653a", "d": "#4b5563", "none": "#4b5563"}
 _DASHES: Final = {"a": "", "b": "7 4", "c": "2 3", "d": "9 3 2 3"}
 _TEXT: Final = 12
+#: Of its width, what a drawing shrinks to at most: its texts are 9 pixels high then.
+_LEAST: Final = 0.75
 
 
 def grade_fill(position: int, grades: int) -> str:
@@ -74,7 +76,7 @@ class Drawing:
         return f"url(#{self.key}-{name})"
 
     def close(
-        self, parts: Iterable[str], width: float, height: float, said: str, fills: Iterable[str], least: int
+        self, parts: Iterable[str], width: float, height: float, said: str, fills: Iterable[str]
     ) -> SafeString:
         """The whole drawing; ``said`` tells those who do not see it what it is and where the numbers are."""
         defs = "".join(
@@ -87,7 +89,7 @@ class Drawing:
             f'<svg class="cs-chart" role="img" aria-label="{escape(f"{self.title}：{said}")}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
             # On a phone it shrinks as long as it can be read, and beyond that is moved sideways.
-            f'style="max-width: 100%; height: auto; min-width: {least}px">'
+            f'style="max-width: 100%; height: auto; min-width: {_LEAST * width:.0f}px">'
             f"{head}<defs>{defs}</defs>{''.join(parts)}</svg>"
         )
 
@@ -190,7 +192,6 @@ def bars(
         base + below,
         f"{_fills_said(series)}；数值见下表",
         (one.fill for one in series),
-        least=len(rows) * bar * len(series),
     )
 
 
@@ -219,7 +220,7 @@ def stacked(
     """Lying bars, each cut into its series. With ``share`` every bar is the whole, else the longest is.
 
     ``rows`` are (label, counts of each series); the number stands in each piece that has room for
-    it, the sum behind the bar. "" where there is nothing to draw.
+    it and is not the whole bar, the sum behind the bar. "" where there is nothing to draw.
     """
     sums = [sum(values) for _, values in rows]
     most = max(sums, default=0)
@@ -238,7 +239,8 @@ def stacked(
             length = long * value / whole
             if value:
                 parts.append(_box(made, one.fill, x, y, max(length, 0.5), bar))
-                parts.append(_piece(x + length / 2, y + 13.5, value, length))
+                if value < total:
+                    parts.append(_piece(x + length / 2, y + 13.5, value, length))
             x += length
         parts.append(text(x + 8, y + 14, spelled(total), "start"))
     height = 4 + len(rows) * step
@@ -248,7 +250,6 @@ def stacked(
         height,
         f"每条由{'、'.join(one.name for one in series)}组成；数值见下表",
         (one.fill for one in series),
-        least=420,
     )
 
 
@@ -314,7 +315,6 @@ def lines(
         base + 28,
         f"{'、'.join(one.name for one in series)}随时间的变化；数值见下表",
         (one.fill for one in series),
-        least=460,
     )
 
 

@@ -73,9 +73,13 @@ class Sheet:
 
     @property
     def numeric(self) -> list[tuple[str, bool]]:
-        """(header, whether its column holds numbers)."""
+        """(header, whether its column holds numbers; those that name a row stand at the left)."""
         return [
-            (header, any(isinstance(row[column], int | float | Decimal) for row in self.rows[: self.most]))
+            (
+                header,
+                column >= self.names
+                and any(isinstance(row[column], int | float | Decimal) for row in self.rows[: self.most]),
+            )
             for column, header in enumerate(self.headers)
         ]
 
