@@ -89,7 +89,7 @@ def score_chart(scores: Sequence[Score]) -> SafeString:
     points = [one for run in line.runs for one in run]
     for x, on in dict.fromkeys((one.x, one.on) for one in (points[0], points[-1])):
         parts.append(charts.text(x, BASE + 28, on.isoformat()))
-    return made.close(parts, WIDTH, HEIGHT, "折线图；数值见下表", (), least=0)
+    return made.close(parts, WIDTH, HEIGHT, "折线图；数值见下表", ())
 
 
 def grade_chart(grades: Mapping[str, int]) -> SafeString:

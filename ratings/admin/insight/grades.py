@@ -8,7 +8,9 @@ import numpy as np
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from creditsys import charts, maps
 from creditsys.charts import Cell, Series
@@ -17,7 +19,7 @@ from ratings.admin.insight import menu
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs, nothing
 from ratings.admin.insight.sheets import Sheet, percent
 from ratings.insight import grades, places
-from ratings.insight.grades import ABSENT, NO_GRADE, Issue
+from ratings.insight.grades import ABSENT, NO_GRADE, Issue, Shift
 from ratings.models import Pharmacy
 from ratings.published.scales import scale
 
@@ -80,12 +82,19 @@ def grades_view(request: HttpRequest) -> HttpResponse:
         return nothing(request, menu.GRADES.title, form, _NONE_YET)
     at = form.place_of_issue
     issue = form.issues[at]
-    sheets = [_by_district(issue, form), _over_time(form)]
+    sheets, intro = [_by_district(issue, form), _over_time(form)], ""
     if at + 1 < len(form.issues):
         before = form.issues[at + 1]
-        sheets.append(_moved(before, issue, form))
+        found = grades.shifts(before, issue, form.districts)
+        sheets = [*sheets, _shifted(before, issue, found, form), _moved(before, issue, form)]
+        intro = _worst(request, before, issue, found, form)
     return answer(
-        request, menu.GRADES.title, form, sheets, facts=(("评价周期", show.period_label(issue.period)),)
+        request,
+        menu.GRADES.title,
+        form,
+        sheets,
+        facts=(("评价周期", show.period_label(issue.period)),),
+        intro=intro,
     )
 
 
@@ -111,6 +120,64 @@ def _by_district(issue: Issue, form: DistrictForm) -> Sheet:
         legend=charts.legend(series, title),
         total=len(rows) > 1,
     )
+
+
+_SHIFTS: Final = (Series("上升", "a"), Series("不变", "none"), Series("下降", "b"))
+
+
+def _shifted(before: Issue, after: Issue, found: dict[int, Shift], form: DistrictForm) -> Sheet:
+    """Where more pharmacies went down than elsewhere; the numbers lead to those that moved."""
+    lines: list[tuple[str, int | None, Shift]] = [
+        (form.names.get(code, str(code)), code, one) for code, one in found.items()
+    ]
+    if len(lines) > 1:
+        chosen = form.cleaned_data.get("district")
+        lines.append(("合计", chosen, Shift(*map(sum, zip(*found.values(), strict=True)))))
+    rows, looks = [], {}
+    for place, (name, code, one) in enumerate(lines):
+        rows.append([name, one.both, *one, percent(one.up, one.both), percent(one.down, one.both)])
+        for column, direction in ((2, "up"), (4, "down")):
+            if count := rows[-1][column]:
+                url = _movers_url(after, code, direction=direction)
+                looks[place, column] = show.link(url, f"{count:,}")
+    title = f"各区县等级升降：{show.period_label(before.period)}至{show.period_label(after.period)}"
+    return Sheet(
+        "shifts",
+        title,
+        ("区县", "两期都公布", "上升", "不变", "下降", "上升（%）", "下降（%）"),
+        rows,
+        looks=looks,
+        note=f"“无等级”低于任何等级；占比以两期都公布的药店为分母，点数字可看是哪些药店。{_LEDGER}",
+        drawing=charts.stacked(title, _SHIFTS, [(name, one) for name, _, one in lines]),
+        legend=charts.legend(_SHIFTS, title),
+        total=len(lines) > 1,
+    )
+
+
+def _worst(
+    request: HttpRequest, before: Issue, after: Issue, found: dict[int, Shift], form: DistrictForm
+) -> SafeString | str:
+    """Which district got worse since the period before, in a sentence, and where it says why."""
+    total = sum(one.down for one in found.values())
+    if not total:
+        return ""
+    up = sum(one.up for one in found.values())
+    words = f"与{show.period_label(before.period)}相比，{up:,} 家上升，{total:,} 家下降"
+    code = max(found, key=lambda one: found[one].down / found[one].both)
+    if len(found) > 1:
+        share = percent(found[code].down, found[code].both)
+        words += f"；下降占比最高的是{form.names.get(code, str(code))}（{share}%，{found[code].down:,} 家）"
+    pages = [("下降的药店", _movers_url(after, code, direction="down"))]
+    if menu.may_see(request, menu.REASONS):
+        asked = {"period": after.period, "district": str(code)}
+        pages.append(("扣分原因", f"{reverse('insight:reasons')}?{urlencode(asked)}"))
+    links = format_html_join("、", "{}", [(show.link(url, title),) for title, url in pages])
+    return format_html("{}。看{}：{}", words, form.names.get(code, str(code)), links)
+
+
+def _movers_url(after: Issue, district: int | None, **asked: str | int) -> str:
+    chosen: dict[str, str | int] = {"period": after.period, "district": district or "", **asked}
+    return f"{reverse('insight:movers')}?{urlencode(chosen)}"
 
 
 def _row(name: str, counts: list[int]) -> list[Any]:
@@ -149,8 +216,7 @@ def _over_time(form: PeriodForm) -> Sheet:
 def _moved(before: Issue, after: Issue, form: DistrictForm) -> Sheet:
     found = grades.migration(before, after, form.districts)
     left, right = _states(before), _states(after)
-    asked = {"period": after.period, "district": form.cleaned_data.get("district") or ""}
-    address = reverse("insight:movers")
+    district = form.cleaned_data.get("district")
     rows, lines = [], []
     for from_, from_name in left.items():
         counts = [found.get((from_, to), 0) for to in right]
@@ -159,7 +225,7 @@ def _moved(before: Issue, after: Issue, form: DistrictForm) -> Sheet:
         cells = []
         for to, count in zip(right, counts, strict=True):
             share = percent(count, total)
-            url = f"{address}?{urlencode({**asked, 'left': from_, 'right': to})}" if count else ""
+            url = _movers_url(after, district, left=from_, right=to) if count else ""
             cells.append(
                 Cell(
                     f"{count:,}",

@@ -11,7 +11,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 import tablib  # type: ignore[import-untyped]
+from django.http import HttpResponse
+from django.utils import timezone
 from django.utils.html import conditional_escape
+from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from openpyxl import Workbook
 
@@ -135,6 +138,14 @@ def workbook_of(sheets: Iterable[Sheet], facts: Iterable[tuple[str, Any]]) -> by
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def attached(data: bytes | str, kind: str, title: str, format_: str) -> HttpResponse:
+    """The file as an answer, named by what it is and the day."""
+    name = f"{title.translate(_NOT_IN_NAMES)}-{timezone.localdate():%Y%m%d}.{format_}"
+    made = HttpResponse(data, content_type=kind)
+    made["Content-Disposition"] = content_disposition_header(True, name)
+    return made
 
 
 _NOT_IN_NAMES: Final = str.maketrans("[]:*?/\\", " " * 7)

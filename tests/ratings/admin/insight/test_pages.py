@@ -5,8 +5,10 @@ import io
 import re
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -22,10 +24,13 @@ from ratings.admin.insight.menu import PAGES
 from ratings.admin.insight.pages import LOOKED
 from ratings.admin.insight.sheets import Sheet, file_of, percent, workbook_of
 from ratings.models import Adjustment, AuditEvent, Objection, Pharmacy, PublishedGrade, Rating, StaffScope
+from ratings.rules.periods import Period
 from ratings.services import roles
+from ratings.services.runs import start_run
 from tests import desk as rows
 from tests import factories
-from tests.ratings.admin.desk.conftest import HERE, THERE, Desk, text_of
+from tests.ratings.admin.desk.conftest import HERE, REVIEWER, THERE, Desk, text_of
+from tests.ratings.services.lives import Result, published, run_of
 
 NAMES = [*(page.name for page in PAGES), "movers"]
 SHEETS = {
@@ -215,9 +220,6 @@ def test_discretion_names_who_adjusted(worked: Desk) -> None:
 
 
 def test_who_moved_is_behind_the_cells(worked: Desk) -> None:
-    from ratings.rules.periods import Period
-    from tests.ratings.services.lives import Result, published, run_of
-
     results = [Result(shop, 1) for shop in worked.shops[:6]]
     published(run_of(worked.run.scheme, *results, period="2026H1", cutoff=worked.run.cutoff))
     cache.clear()
@@ -234,6 +236,35 @@ def test_who_moved_is_behind_the_cells(worked: Desk) -> None:
     default = worked["approver"].get(at("movers")).context["sheets"][0].rows
     assert all(row[3] != row[4] for row in default)
 
+    # by district, and the sentence that names the one that got worse
+    moved = next(one for one in page.context["sheets"] if one.key == "shifts")
+    assert [row[0] for row in moved.rows] == ["越城区", "柯桥区", "合计"]
+    for (place, column), link in moved.looks.items():
+        address = re.search(r'href="([^"]+)"', str(link))
+        assert address
+        listed = worked["approver"].get(address[1].replace("&amp;", "&"))
+        assert len(listed.context["sheets"][0].rows) == moved.rows[place][column] > 0
+    worst = max(moved.rows[:-1], key=lambda row: row[6])
+    told = str(page.context["intro"])
+    assert f"下降占比最高的是{worst[0]}（{worst[6]}%，{worst[4]} 家）" in told
+    assert "扣分原因" in told
+
+
+def test_reasons_are_held_against_the_period_before(worked: Desk) -> None:
+    cutoff = timezone.now()
+    published(start_run(Period.parse("2025H1"), worked.run.scheme, cutoff=cutoff, by=REVIEWER))
+    cache.clear()
+    for sheet, column in (("indicators", 1), ("kinds", 2)):
+        before = sheet_of(worked["approver"], "reasons", sheet, period="2025H1")
+        assert {tuple(row[column + 1 : column + 3]) for row in before[1:]} == {("", "")}
+        was = {row[0]: Decimal(row[column]) for row in before[1:]}
+        found = sheet_of(worked["approver"], "reasons", sheet, period="2025H2")[1:]
+        assert was.keys() <= {row[0] for row in found}
+        for row in found:
+            now, then, more = map(Decimal, row[column : column + 3])
+            assert (then, more) == (was.get(row[0], 0), now - then)
+        assert any(Decimal(row[column + 2]) for row in found)
+
 
 # Files
 
@@ -243,7 +274,7 @@ def test_tables_come_as_csv_and_xlsx(worked: Desk) -> None:
     book = load_workbook(io.BytesIO(answer.content))
     rows_ = list(book.active.iter_rows(values_only=True))
     assert rows_[1][:2] == ("越城区", 4)
-    assert "grades-districts-" in answer["Content-Disposition"]
+    assert "2025年下半年各区县等级分布-20" in unquote(answer["Content-Disposition"])
     event = AuditEvent.objects.filter(action="导出").latest("pk")
     assert (event.actor, event.detail["format"], event.detail["rows"]) == ("approver", "XLSX", 3)
     for wrong in ("districts.doc", "nothing.csv", "csv", "all.csv"):
