@@ -82,17 +82,17 @@ def grades_view(request: HttpRequest) -> HttpResponse:
         return nothing(request, menu.GRADES.title, form, _NONE_YET)
     at = form.place_of_issue
     issue = form.issues[at]
-    sheets, intro = [_by_district(issue, form), _over_time(form)], ""
+    sheets, intro = [_by_district(issue, form)], ""
     if at + 1 < len(form.issues):
         before = form.issues[at + 1]
         found = grades.shifts(before, issue, form.districts)
-        sheets = [*sheets, _shifted(before, issue, found, form), _moved(before, issue, form)]
+        sheets += [_shifted(before, issue, found, form), _moved(before, issue, form)]
         intro = _worst(request, before, issue, found, form)
     return answer(
         request,
         menu.GRADES.title,
         form,
-        sheets,
+        [*sheets, _over_time(form)],
         facts=(("评价周期", show.period_label(issue.period)),),
         intro=intro,
     )

@@ -107,7 +107,8 @@ def _before_after(
 
 def _span(first: date, months: int) -> str:
     last = add_months(first, months - 1)
-    return f"{show.month(first)}至{show.month(last)}"
+    until = f"{last.month}月" if last.year == first.year else show.month(last)
+    return f"{show.month(first)}至{until}"
 
 
 def _percent(ratio: float | None) -> Decimal | None:
