@@ -1,7 +1,7 @@
 """Grades by district and over time, who moved where, and the map."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +17,11 @@ from creditsys.charts import Cell, Series
 from ratings.admin import show
 from ratings.admin.insight import menu
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs, nothing
-from ratings.admin.insight.sheets import Sheet, percent
+from ratings.admin.insight.sheets import Sheet, percent, spelled
 from ratings.insight import grades, places
 from ratings.insight.grades import ABSENT, NO_GRADE, Issue, Shift
-from ratings.models import Pharmacy
+from ratings.insight.reasons import run_of_period
+from ratings.models import Pharmacy, Rating
 from ratings.published.scales import scale
 
 #: Periods drawn over time.
@@ -172,7 +173,9 @@ def _worst(
         asked = {"period": after.period, "district": str(code)}
         pages.append(("扣分原因", f"{reverse('insight:reasons')}?{urlencode(asked)}"))
     links = format_html_join("、", "{}", [(show.link(url, title),) for title, url in pages])
-    return format_html("{}。看{}：{}", words, form.names.get(code, str(code)), links)
+    return format_html(
+        '{}。<span class="cs-noprint">看{}：{}</span>', words, form.names.get(code, str(code)), links
+    )
 
 
 def _movers_url(after: Issue, district: int | None, **asked: str | int) -> str:
@@ -327,33 +330,52 @@ def movers_view(request: HttpRequest) -> HttpResponse:
         request,
         title,
         form,
-        [_movers(before, after, shown, form)],
+        [_movers(before, after, shown, form, _explained(request, after, () if whole else shown))],
         facts=(("前一期", show.period_label(before.period)), ("后一期", show.period_label(after.period))),
         template="ratings/admin/insight/movers.html",
         pages=pages,
     )
 
 
-def _movers(before: Issue, after: Issue, found: Sequence[grades.Mover], form: DistrictForm) -> Sheet:
+def _explained(request: HttpRequest, after: Issue, found: Sequence[grades.Mover]) -> dict[int, str]:
+    """Pharmacy to the page that explains its rating of the later period, for who may see ratings."""
+    if not found or not request.user.has_perm("ratings.view_rating"):
+        return {}
+    rated = Rating.objects.filter(
+        run__in=run_of_period(after.period), pharmacy__in=[one.pharmacy for one in found]
+    )
+    return {shop: show.row_url(Rating, pk) for shop, pk in rated.values_list("pharmacy", "pk")}
+
+
+def _movers(
+    before: Issue,
+    after: Issue,
+    found: Sequence[grades.Mover],
+    form: DistrictForm,
+    explained: Mapping[int, str],
+) -> Sheet:
     left, right = _states(before), _states(after)
     rows: list[list[Any]] = []
     looks: dict[tuple[int, int], Any] = {}
     for place, one in enumerate(found):
         rows.append(
             [
-                one.code,
                 one.name,
-                form.names.get(one.district, str(one.district)),
                 left.get(one.before, str(one.before)),
                 right.get(one.after, str(one.after)),
                 None if one.score_before is None else show.points_number(one.score_before),
                 None if one.score_after is None else show.points_number(one.score_after),
+                form.names.get(one.district, str(one.district)),
+                one.code,
             ]
         )
-        looks[place, 1] = show.link(show.row_url(Pharmacy, one.pharmacy), one.name)
-        looks[place, 3], looks[place, 4] = _badge(before, one.before), _badge(after, one.after)
-    headers = ("定点编码", "药店", "区县", "前一期等级", "后一期等级", "前一期信用分", "后一期信用分")
-    return Sheet("movers", "药店", headers, rows, looks=looks, note=_LEDGER)
+        looks[place, 0] = show.link(show.row_url(Pharmacy, one.pharmacy), one.name)
+        looks[place, 1], looks[place, 2] = _badge(before, one.before), _badge(after, one.after)
+        if url := explained.get(one.pharmacy):
+            looks[place, 4] = show.link(url, spelled(rows[-1][4]))
+    headers = ("药店", "前一期等级", "后一期等级", "前一期信用分", "后一期信用分", "区县", "定点编码")
+    note = f"点后一期信用分可看每一分的说明。{_LEDGER}" if explained else _LEDGER
+    return Sheet("movers", "药店", headers, rows, looks=looks, note=note)
 
 
 # The map

@@ -86,7 +86,7 @@ def _file(request: HttpRequest, form: QuarterForm, table: Quarterly) -> HttpResp
         rows=len(table.rows),
         filters=form.asked(),
     )
-    name = f"{table.quarter.label}统计表"
+    name = f"{table.quarter.label}统计表（报送）"
     return attached(workbook_of(table, form.place), XLSX_TYPE, name, "xlsx")
 
 

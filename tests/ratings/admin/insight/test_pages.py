@@ -233,8 +233,14 @@ def test_who_moved_is_behind_the_cells(worked: Desk) -> None:
         listed = worked["approver"].get(link.replace("&amp;", "&"))
         assert len(listed.context["sheets"][0].rows) == int(count)
     assert "两期规则不同" not in sheet.note
-    default = worked["approver"].get(at("movers")).context["sheets"][0].rows
-    assert all(row[3] != row[4] for row in default)
+    default = worked["approver"].get(at("movers")).context["sheets"][0]
+    assert all(row[1] != row[2] for row in default.rows)
+    # each score leads to its explanation
+    for number, row in enumerate(default.rows):
+        address = re.search(r'href="([^"]+)"', str(default.looks[number, 4]))
+        assert address
+        rating = Rating.objects.get(run__period="2026H1", pharmacy__code=row[6])
+        assert address[1] == reverse("admin:ratings_rating_change", args=(rating.pk,))
 
     # by district, and the sentence that names the one that got worse
     moved = next(one for one in page.context["sheets"] if one.key == "shifts")
