@@ -140,8 +140,6 @@ class Plan:
     height: float
     parts: tuple[Part, ...]
     said: str
-    #: width on a screen below which it is moved sideways instead of shrunk
-    least: int = 0
 
     @property
     def fills(self) -> list[str]:

@@ -108,8 +108,7 @@ def bars(
             parts.append(Label(middle, base + 17, label))
         if mark is not None and first <= mark[0] < first + each:
             parts += _start(gap // 2 + (mark[0] - first) * step, 14, base, mark[1], width)
-        said, least = f"{_fills_said(series)}；数值见下表", len(here) * _BAR * len(series)
-        plans.append(Plan(title, width, base + below, tuple(parts), said, least))
+        plans.append(Plan(title, width, base + below, tuple(parts), f"{_fills_said(series)}；数值见下表"))
     return plans
 
 
@@ -134,8 +133,8 @@ def stacked(
 ) -> list[Plan]:
     """Lying bars, each cut into its series. With ``share`` every bar is the whole, else the longest is.
 
-    ``rows`` are (label, counts of each series); the number stands in each piece (of several) that has room
-    for it, the sum behind the bar. A drawing is ``room`` wide; with ``most_rows`` as many drawings of one scale
+    ``rows`` are (label, counts of each series); the number stands in each piece that has room
+    for it and is not the whole bar, the sum behind the bar. A drawing is ``room`` wide; with ``most_rows`` as many drawings of one scale
     as it takes. None where there is nothing to draw.
     """
     sums = [sum(values) for _, values in rows]
@@ -157,7 +156,7 @@ def stacked(
             lengths = [long * value / whole for value in rows[row][1]]
             parts += _lying(labels[row], series, rows[row][1], lengths, left, 4 + place * _STEP)
         parts_high = 4 + len(here) * _STEP
-        plans.append(Plan(title, left + long + right, parts_high, tuple(parts), said, 420))
+        plans.append(Plan(title, left + long + right, parts_high, tuple(parts), said))
     return plans
 
 
@@ -166,15 +165,16 @@ def _lying(
 ) -> list[Part]:
     """One bar of pieces, with its label before and its sum behind it."""
     parts: list[Part] = [Label(x - 8, y + 14, label, "end")]
+    total = sum(values)
     for one, value, length in zip(series, values, lengths, strict=True):
         if value:
             parts.append(Box(one.fill, x, y, max(length, 0.5), 18))
             words = f"{value:,}"
             ground = width_of(words, SMALL) + 6
-            if len(series) > 1 and ground + 2 <= length:
+            if value < total and ground + 2 <= length:
                 parts.append(Label(x + length / 2, y + 13.5, words, ground=ground))
         x += length
-    return [*parts, Label(x + 8, y + 14, spelled(sum(values)), "start")]
+    return [*parts, Label(x + 8, y + 14, spelled(total), "start")]
 
 
 # Lines
@@ -229,7 +229,7 @@ def lines(
     if mark is not None:
         parts += _start(left + step * mark[0], 26, base, mark[1], whole)
     said = f"{'、'.join(one.name for one in series)}随时间的变化；数值见下表"
-    return [Plan(title, whole, base + 28, tuple(parts), said, 460)]
+    return [Plan(title, whole, base + 28, tuple(parts), said)]
 
 
 #: Values closer to each other are drawn as equal.

@@ -60,6 +60,8 @@ __all__ = (
     "width_of",
 )
 
+#: Of its width, what a drawing shrinks to at most: its texts are 9 pixels high then.
+_LEAST: Final = 0.75
 #: Hatches in squares of 8.
 _HATCHES: Final = {
     "rising": "M0 8 8 0M-2 2 2-2M6 10 10 6",
@@ -85,7 +87,7 @@ class Drawing:
         return f"url(#{self.key}-{name})"
 
     def close(
-        self, parts: Iterable[str], width: float, height: float, said: str, fills: Iterable[str], least: int
+        self, parts: Iterable[str], width: float, height: float, said: str, fills: Iterable[str]
     ) -> SafeString:
         """The whole drawing; ``said`` tells those who do not see it what it is and where the numbers are."""
         defs = "".join(_pattern(f"{self.key}-{name}", FILLS[name]) for name in dict.fromkeys(fills))
@@ -94,7 +96,7 @@ class Drawing:
             f'<svg class="cs-chart" role="img" aria-label="{escape(f"{self.title}：{said}")}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
             # On a phone it shrinks as long as it can be read, and beyond that is moved sideways.
-            f'style="max-width: 100%; height: auto; min-width: {least}px">'
+            f'style="max-width: 100%; height: auto; min-width: {_LEAST * width:.0f}px">'
             f"{head}<defs>{defs}</defs>{''.join(parts)}</svg>"
         )
 
@@ -191,7 +193,7 @@ def _drawn(plans: Iterable[Plan]) -> SafeString:
 def _plan(plan: Plan) -> SafeString:
     made = Drawing.of(plan.title)
     parts = [_part(made, part) for part in plan.parts]
-    return made.close(parts, plan.width, plan.height, plan.said, plan.fills, plan.least)
+    return made.close(parts, plan.width, plan.height, plan.said, plan.fills)
 
 
 def _part(made: Drawing, part: Part) -> str:

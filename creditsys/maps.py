@@ -50,7 +50,7 @@ def dots(
     said = f"{len(x)} 家药店按所在位置画出，{'、'.join(one.name for one in series)}各用一种形状"
     if gathered:
         said += "；按方格汇总，形状越大家数越多"
-    drawn = made.close(parts, _WIDTH, frame.height, f"{said}；数值见下表", (), least=420)
+    drawn = made.close(parts, _WIDTH, frame.height, f"{said}；数值见下表", ())
     return SafeString(drawn.replace('class="cs-chart"', 'class="cs-chart cs-map"', 1))
 
 

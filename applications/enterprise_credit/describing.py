@@ -12,7 +12,7 @@ from applications.enterprise_credit.profiles import Group, Profile, Record, Stor
 from applications.enterprise_credit.rules.kinds import PUBLICITIES, RECORD_KINDS
 from applications.enterprise_credit.timeline import timeline
 from applications.enterprise_credit.words import day
-from ratings.admin.show import moment
+from ratings.admin.show import moment, period_label
 
 #: What is said where nothing is shown of a part.
 NO_RECORDS: Final = "没有可供本部门查询的有效信用信息。"
@@ -111,14 +111,14 @@ def stores(found: Sequence[Store]) -> Table:
 
 def _store(store: Store) -> tuple[str, ...]:
     grade = store.grade
-    past = "；".join(f"{row['period']} {row['grade'] or '不予评级'}" for row in store.history)
+    past = "；".join(f"{period_label(row['period'])} {row['grade'] or '不予评级'}" for row in store.history)
     return (
         store.code,
         store.name,
         store.district_name,
         words.SERVICES[store.service],
         f"{words.grade(grade)}{'' if store.holds or not grade or not grade['grade'] else '，已失效'}",
-        grade["period"] if grade else "—",
+        period_label(grade["period"]) if grade else "—",
         words.days(grade["valid_from"], grade["valid_until"]) if grade else "—",
         words.OBJECTED if grade and grade["under_objection"] else "",
         past or "—",

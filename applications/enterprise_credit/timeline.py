@@ -9,6 +9,7 @@ from typing import Any, Final
 from applications.enterprise_credit import words
 from applications.enterprise_credit.profiles import Profile, Store
 from applications.enterprise_credit.rules.kinds import RECORD_KINDS
+from ratings.admin.show import period_label
 from ratings.published import EVENTS
 
 #: So many of the newest are told.
@@ -51,7 +52,7 @@ def _publications(profile: Profile) -> Iterator[Event]:
         for row in store.history:
             told.setdefault((row["valid_from"], row["event"], row["period"]), []).append((store, row))
     for (on, event, period), rows in told.items():
-        title = f"药店等级：{EVENTS.get(event, event)}（{period}）"
+        title = f"药店等级：{EVENTS.get(event, event)}（{period_label(period)}）"
         if len(rows) < _COUNTED:
             for store, row in rows:
                 yield Event(on, "stores", title, f"{store.name}：{words.grade(row)}")

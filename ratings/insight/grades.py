@@ -153,17 +153,52 @@ def migration(before: Issue, after: Issue, districts: Districts = None) -> dict[
     :data:`ABSENT` stands for a pharmacy that was not published in that period (new, or gone). A
     pharmacy that took over another is held against that one's grade. Districts are those of the later period.
     """
+    found: Counter[tuple[int, int]] = Counter()
+    for _, left, right, count in _moves(before, after, districts):
+        found[left, right] += count
+    return dict(found)
+
+
+class Shift(NamedTuple):
+    """Of the pharmacies in both periods: how many went up, stayed, went down, as :func:`movers` says."""
+
+    up: int = 0
+    same: int = 0
+    down: int = 0
+
+    @property
+    def both(self) -> int:
+        return sum(self)
+
+
+def shifts(before: Issue, after: Issue, districts: Districts = None) -> dict[int, Shift]:
+    """District of the later period to how its pharmacies moved, in order of code."""
+    found: dict[int, Shift] = {}
+    for district, left, right, count in _moves(before, after, districts):
+        if ABSENT in (left, right):
+            continue
+        up, same, down = found.get(district, Shift())
+        worse = _rank(right) - _rank(left)
+        found[district] = Shift(
+            up + count * (worse < 0), same + count * (not worse), down + count * (worse > 0)
+        )
+    return dict(sorted(found.items()))
+
+
+def _rank(position: int) -> int:
+    """No grade is worse than any."""
+    return 99 if position == NO_GRADE else position
+
+
+def _moves(before: Issue, after: Issue, districts: Districts) -> list[tuple[int, int, int, int]]:
+    """(district, position before, position after, number of pharmacies); kept, because it never changes."""
     key = f"insight:moves:{before.digest}:{after.digest}"
     known: list[tuple[int, int, int, int]] | None = cache.get(key)
     if known is None:
         params = _pair(before, after, None)
         known = rows(f"{_PAIRS} SELECT district, before, after, count(*) FROM pairs GROUP BY 1, 2, 3", params)
         cache.set(key, known, KEPT_SECONDS)
-    found: Counter[tuple[int, int]] = Counter()
-    for district, left, right, count in known:
-        if districts is None or district in districts:
-            found[left, right] += count
-    return dict(found)
+    return [row for row in known if districts is None or row[0] in districts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 
 from ratings.insight.quarterly import FEN, FIGURES, NOT_HELD, Figure, Quarterly
+from ratings.rules.wording import day_text
 from ratings.services.imports.reports import harmless
 
 _LINE: Final = Side(style="thin")
@@ -31,9 +32,9 @@ def shown(figure: Figure, value: int) -> int | Decimal:
 def due_words(table: Quarterly) -> str:
     """By when the table is to be handed in, and on which calendar that rests."""
     due = table.due
-    text = f"{due.day:%Y-%m-%d} 前（含当日）"
+    text = f"{day_text(due.day)}前（含当日）"
     if due.last_working_day != due.day:
-        text += f"；该日不是工作日，应于此前最后一个工作日 {due.last_working_day:%Y-%m-%d} 报送"
+        text += f"；该日不是工作日，应于此前最后一个工作日 {day_text(due.last_working_day)}报送"
     if not due.known:
         text += "（该年放假安排尚未公布，按周一至周五推算）"
     return text
@@ -41,10 +42,10 @@ def due_words(table: Quarterly) -> str:
 
 def heading(table: Quarterly) -> list[tuple[str, str]]:
     """What the table is about, for the head of the sheet and of the page."""
-    quarter = table.quarter
+    quarter, cutoff = table.quarter, timezone.localtime(table.cutoff)
     return [
-        ("统计季度", f"{quarter.label}（{quarter.first:%Y-%m-%d} 至 {quarter.last:%Y-%m-%d}）"),
-        ("数据截止时间", f"{timezone.localtime(table.cutoff):%Y-%m-%d %H:%M}（此前记录且未作废的计入）"),
+        ("统计季度", f"{quarter.label}（{day_text(quarter.first)}至{day_text(quarter.last)}）"),
+        ("数据截止时间", f"{day_text(cutoff)} {cutoff:%H:%M}（此前记录且未作废的计入）"),
         ("报送期限", due_words(table)),
         ("未采集", NOT_HELD),
     ]

@@ -354,7 +354,8 @@ def _form(link: NoticeLink, explanation: Explanation | None, typed: Typed) -> di
     except Refused as refused:
         refusal = str(refused)
     lines = [fact for part in explanation.indicators for fact in part.facts] if explanation else []
-    facts = {f"{fact.source}-{fact.fact_id}": fact.text for fact in lines}
+    # Which record it is; what it scores is told above.
+    facts = {f"{fact.source}-{fact.fact_id}": fact.text.partition("。")[0] for fact in lines}
     return {
         "refusal": refusal,
         "grounds": Objection.Ground.choices,

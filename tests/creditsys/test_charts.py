@@ -78,6 +78,12 @@ def test_pieces_of_a_bar_are_in_proportion(rows: list[list[int]]) -> None:
                 assert next(wide) == pytest.approx(max(640 * value / whole, 0.5), abs=0.06)
 
 
+def test_a_bar_of_one_piece_says_its_number_once() -> None:
+    series = charts.plain("一", "二")
+    root = parsed(charts.stacked("标题", series, [("全", (300, 0)), ("两段", (100, 100))], share=False))
+    assert [words(root).count(number) for number in ("300", "100", "200")] == [1, 2, 1]
+
+
 @pytest.mark.parametrize(
     "values",
     [[[1.0, None, 3.5]], [[-2.0, 0.0, 2.0]], [[5.0, 5.0, 5.0]], [[0.0, 0.0, 0.0]], [[1e6, 3.0, None]]],

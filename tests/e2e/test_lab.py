@@ -129,6 +129,8 @@ def test_without_script(browser: Browser, live_server: LiveServer, rated: Rating
     page.get_by_role("button", name="试算（不保存）").click()
     expect(page.get_by_text("降级 3 家").first).to_be_visible()
     assert box.input_value() == HARSHER
+    page.goto(f"{live_server.url}/admin/insight/grades/")
+    expect(page.get_by_role("img", name="各区县等级分布")).to_be_visible()
     context.close()
     signed_in.close()
     assert User.objects.count() == 1

@@ -77,7 +77,7 @@ TYPES: Final = (
     _type("ccc-court", "ccc", "INTERNAL", "JUDGMENT"),
 )
 #: Of what was never published: the period, and the score as it would be written.
-UNPUBLISHED: Final = ("2026H1", "12.345", "12345")
+UNPUBLISHED: Final = ("2026H1", "2026年上半年", "12.345", "12345")
 
 
 def _catalogue() -> str:

@@ -154,7 +154,15 @@ class TestReading:
     def test_grades_with_their_marks(self) -> None:
         subject, (good, bad, none) = chain(A, D, NONE)
         regrade(RatingPeriod.objects.get(), good, B, at=NOW)
-        page = Officer().open(subject.uscc)
+        officer = Officer()
+        page = officer.open(subject.uscc)
+        # Periods in words: on the page (now, past, timeline) and in the files.
+        assert page.count("2025年下半年") >= 3
+        assert "2025H2" not in page
+        file = load_workbook(io.BytesIO(officer.file("export", subject.uscc)))
+        texts = {str(cell) for sheet in file for row in sheet.iter_rows(values_only=True) for cell in row}
+        assert {"2025年下半年", "2025年下半年 D"} <= texts
+        assert not [text for text in texts if "2025H2" in text]
         assert page.index(bad.code) < page.index(good.code) < page.index(none.code)
         assert "2 次" in page
 

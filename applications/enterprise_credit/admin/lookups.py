@@ -303,10 +303,15 @@ def _store(store: Store) -> dict[str, Any]:
         ),
         "score": words.points(grade["score"]) if grade and rated else "",
         "reason": grade["reason"] if grade and not rated else "",
+        "period": show.period_label(grade["period"]) if grade else "",
         "expired": rated and not store.holds,
         "valid": words.days(grade["valid_from"], grade["valid_until"]) if grade else "—",
         "history": [
-            (row["period"], words.grade(row), words.days(row["valid_from"], row["valid_until"]))
+            (
+                show.period_label(row["period"]),
+                words.grade(row),
+                words.days(row["valid_from"], row["valid_until"]),
+            )
             for row in reversed(store.history)
         ],
     }

@@ -42,10 +42,10 @@ def adjusted_sheets(
     offices = discretion.offices([*proposers, *deciders])
     return [
         _districts(discretion.by_district(found, reviewed), names),
-        _people("proposers", "提出人", "已审核", proposers, offices,
+        _people("proposers", "提出人", "已审核", "调整率（%）", proposers, offices,
                 "已审核＝本人在所选日期内逐项确认和批量确认的评价结果；调整率＝本人提出并获批准的调整÷已审核。"),
-        _people("approvers", "审批人", "已审批", deciders, offices,
-                "已审批＝本人批准或不予批准的依规调整；占比为批准的。"),
+        _people("approvers", "审批人", "已审批", "批准率（%）", deciders, offices,
+                "已审批＝本人批准或不予批准的依规调整；批准率＝批准÷已审批。"),
         _causes(discretion.by_cause(found)),
         _list(found, names),
     ]  # fmt: skip
@@ -79,7 +79,13 @@ def _districts(found: Mapping[int, Share], names: Mapping[int, str]) -> Sheet:
 
 
 def _people(
-    key: str, who: str, of: str, found: Mapping[str, Share], offices: Mapping[str, str], note: str
+    key: str,
+    who: str,
+    of: str,
+    share: str,
+    found: Mapping[str, Share],
+    offices: Mapping[str, str],
+    note: str,
 ) -> Sheet:
     rows: list[list[Any]] = [
         [name, offices.get(name, ""), one.reviewed, *_figures(one), percent(one.approved, one.reviewed)]
@@ -89,7 +95,7 @@ def _people(
     return Sheet(
         f"discretion-{key}",
         title,
-        (who, "机构", of, *_HEADS, "占比（%）"),
+        (who, "机构", of, *_HEADS, share),
         rows,
         note=f"{note}机构为该用户的管辖范围。",
         drawing=charts.stacked(

@@ -1,26 +1,29 @@
 """Grades by district and over time, who moved where, and the map."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from creditsys import charts, maps
 from creditsys.charts import Cell, Series
 from ratings.admin import show
 from ratings.admin.insight import menu
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs, nothing
-from ratings.admin.insight.sheets import Sheet
+from ratings.admin.insight.sheets import Sheet, spelled
 from ratings.insight import grades, places
-from ratings.insight.grades import ABSENT, NO_GRADE, Issue
+from ratings.insight.grades import ABSENT, NO_GRADE, Issue, Shift
+from ratings.insight.reasons import run_of_period
 from ratings.insight.scales import merged
 from ratings.insight.shares import percent
-from ratings.models import Pharmacy
+from ratings.models import Pharmacy, Rating
 from ratings.published.scales import scale
 
 #: Periods drawn over time.
@@ -85,11 +88,18 @@ def grades_view(request: HttpRequest) -> HttpResponse:
     if not form.is_valid() or not form.issues:
         return nothing(request, menu.GRADES.title, form, _NONE_YET)
     issue = form.issue
-    sheets = [_by_district(issue, form), _over_time(form)]
+    sheets, intro = [_by_district(issue, form)], ""
     if (before := grades.period_before(form.issues, issue)) is not None:
-        sheets.append(_moved(before, issue, form))
+        found = grades.shifts(before, issue, form.districts)
+        sheets += [_shifted(before, issue, found, form), _moved(before, issue, form)]
+        intro = _worst(request, before, issue, found, form)
     return answer(
-        request, menu.GRADES.title, form, sheets, facts=(("评价周期", show.period_label(issue.period)),)
+        request,
+        menu.GRADES.title,
+        form,
+        [*sheets, _over_time(form)],
+        facts=(("评价周期", show.period_label(issue.period)),),
+        intro=intro,
     )
 
 
@@ -115,6 +125,66 @@ def _by_district(issue: Issue, form: DistrictForm) -> Sheet:
         legend=charts.legend(series, title),
         total=len(rows) > 1,
     )
+
+
+_SHIFTS: Final = (Series("上升", "a"), Series("不变", "none"), Series("下降", "b"))
+
+
+def _shifted(before: Issue, after: Issue, found: dict[int, Shift], form: DistrictForm) -> Sheet:
+    """Where more pharmacies went down than elsewhere; the numbers lead to those that moved."""
+    lines: list[tuple[str, int | None, Shift]] = [
+        (form.names.get(code, str(code)), code, one) for code, one in found.items()
+    ]
+    if len(lines) > 1:
+        chosen = form.cleaned_data.get("district")
+        lines.append(("合计", chosen, Shift(*map(sum, zip(*found.values(), strict=True)))))
+    rows, looks = [], {}
+    for place, (name, code, one) in enumerate(lines):
+        rows.append([name, one.both, *one, percent(one.up, one.both), percent(one.down, one.both)])
+        for column, direction in ((2, "up"), (4, "down")):
+            if count := rows[-1][column]:
+                url = _movers_url(after, code, direction=direction)
+                looks[place, column] = show.link(url, f"{count:,}")
+    title = f"各区县等级升降：{show.period_label(before.period)}至{show.period_label(after.period)}"
+    return Sheet(
+        "shifts",
+        title,
+        ("区县", "两期都公布", "上升", "不变", "下降", "上升（%）", "下降（%）"),
+        rows,
+        looks=looks,
+        note=f"“无等级”低于任何等级；占比以两期都公布的药店为分母，点数字可看是哪些药店。{_LEDGER}",
+        drawing=charts.stacked(title, _SHIFTS, [(name, one) for name, _, one in lines]),
+        legend=charts.legend(_SHIFTS, title),
+        total=len(lines) > 1,
+    )
+
+
+def _worst(
+    request: HttpRequest, before: Issue, after: Issue, found: dict[int, Shift], form: DistrictForm
+) -> SafeString | str:
+    """Which district got worse since the period before, in a sentence, and where it says why."""
+    total = sum(one.down for one in found.values())
+    if not total:
+        return ""
+    up = sum(one.up for one in found.values())
+    words = f"与{show.period_label(before.period)}相比，{up:,} 家上升，{total:,} 家下降"
+    code = max(found, key=lambda one: found[one].down / found[one].both)
+    if len(found) > 1:
+        share = percent(found[code].down, found[code].both)
+        words += f"；下降占比最高的是{form.names.get(code, str(code))}（{share}%，{found[code].down:,} 家）"
+    pages = [("下降的药店", _movers_url(after, code, direction="down"))]
+    if menu.may_see(request, menu.REASONS):
+        asked = {"period": after.period, "district": str(code)}
+        pages.append(("扣分原因", f"{reverse('insight:reasons')}?{urlencode(asked)}"))
+    links = format_html_join("、", "{}", [(show.link(url, title),) for title, url in pages])
+    return format_html(
+        '{}。<span class="cs-noprint">看{}：{}</span>', words, form.names.get(code, str(code)), links
+    )
+
+
+def _movers_url(after: Issue, district: int | None, **asked: str | int) -> str:
+    chosen: dict[str, str | int] = {"period": after.period, "district": district or "", **asked}
+    return f"{reverse('insight:movers')}?{urlencode(chosen)}"
 
 
 def _row(name: str, counts: list[int]) -> list[Any]:
@@ -148,8 +218,7 @@ def _over_time(form: PeriodForm) -> Sheet:
 def _moved(before: Issue, after: Issue, form: DistrictForm) -> Sheet:
     found = grades.migration(before, after, form.districts)
     left, right = _states(before), _states(after)
-    asked = {"period": after.period, "district": form.cleaned_data.get("district") or ""}
-    address = reverse("insight:movers")
+    district = form.cleaned_data.get("district")
     rows, lines = [], []
     for from_, from_name in left.items():
         counts = [found.get((from_, to), 0) for to in right]
@@ -158,7 +227,7 @@ def _moved(before: Issue, after: Issue, form: DistrictForm) -> Sheet:
         cells = []
         for to, count in zip(right, counts, strict=True):
             share = percent(count, total)
-            url = f"{address}?{urlencode({**asked, 'left': from_, 'right': to})}" if count else ""
+            url = _movers_url(after, district, left=from_, right=to) if count else ""
             cells.append(
                 Cell(
                     f"{count:,}",
@@ -265,7 +334,7 @@ def movers_view(request: HttpRequest) -> HttpResponse:
         request,
         title,
         form,
-        [_movers(before, after, shown, form)],
+        [_movers(before, after, shown, form, _explained(request, after, () if whole else shown))],
         facts=(("前一期", show.period_label(before.period)), ("后一期", show.period_label(after.period))),
         template="ratings/admin/insight/movers.html",
         pages=pages,
@@ -277,26 +346,45 @@ def _page_number(asked: str) -> int:
     return max(1, int(asked)) if asked.isdecimal() and len(asked) < 6 else 1
 
 
-def _movers(before: Issue, after: Issue, found: Sequence[grades.Mover], form: DistrictForm) -> Sheet:
+def _explained(request: HttpRequest, after: Issue, found: Sequence[grades.Mover]) -> dict[int, str]:
+    """Pharmacy to the page that explains its rating of the later period, for who may see ratings."""
+    if not found or not request.user.has_perm("ratings.view_rating"):
+        return {}
+    rated = Rating.objects.filter(
+        run__in=run_of_period(after.period), pharmacy__in=[one.pharmacy for one in found]
+    )
+    return {shop: show.row_url(Rating, pk) for shop, pk in rated.values_list("pharmacy", "pk")}
+
+
+def _movers(
+    before: Issue,
+    after: Issue,
+    found: Sequence[grades.Mover],
+    form: DistrictForm,
+    explained: Mapping[int, str],
+) -> Sheet:
     left, right = _states(before), _states(after)
     rows: list[list[Any]] = []
     looks: dict[tuple[int, int], Any] = {}
     for place, one in enumerate(found):
         rows.append(
             [
-                one.code,
                 one.name,
-                form.names.get(one.district, str(one.district)),
                 left.get(one.before, str(one.before)),
                 right.get(one.after, str(one.after)),
                 None if one.score_before is None else show.points_number(one.score_before),
                 None if one.score_after is None else show.points_number(one.score_after),
+                form.names.get(one.district, str(one.district)),
+                one.code,
             ]
         )
-        looks[place, 1] = show.link(show.row_url(Pharmacy, one.pharmacy), one.name)
-        looks[place, 3], looks[place, 4] = _badge(before, one.before), _badge(after, one.after)
-    headers = ("定点编码", "药店", "区县", "前一期等级", "后一期等级", "前一期信用分", "后一期信用分")
-    return Sheet("movers", "药店", headers, rows, looks=looks, note=_LEDGER)
+        looks[place, 0] = show.link(show.row_url(Pharmacy, one.pharmacy), one.name)
+        looks[place, 1], looks[place, 2] = _badge(before, one.before), _badge(after, one.after)
+        if url := explained.get(one.pharmacy):
+            looks[place, 4] = show.link(url, spelled(rows[-1][4]))
+    headers = ("药店", "前一期等级", "后一期等级", "前一期信用分", "后一期信用分", "区县", "定点编码")
+    note = f"点后一期信用分可看每一分的说明。{_LEDGER}" if explained else _LEDGER
+    return Sheet("movers", "药店", headers, rows, looks=looks, note=note)
 
 
 # The map

@@ -62,7 +62,7 @@ def growth_view(request: HttpRequest) -> HttpResponse:
             _payments(start, paid),
             _complaints(start, complaints),
         ],
-        facts=(("起始", show.month(start)), ("默认", _default(form.default))),
+        facts=(("起始月", show.month(start)), ("默认的起始月", _default(form.default))),
         intro="起始默认为首个公布周期结束后的 1 月 1 日，即药店知道等级后的第一个完整年度，可另选。"
         + _CAUSES,
     )
@@ -107,7 +107,8 @@ def _before_after(
 
 def _span(first: date, months: int) -> str:
     last = add_months(first, months - 1)
-    return f"{first:%Y-%m} 至 {last:%Y-%m}"
+    until = f"{last.month}月" if last.year == first.year else show.month(last)
+    return f"{show.month(first)}至{until}"
 
 
 def _mark(start: date, shown: list[date]) -> tuple[int, str] | None:
@@ -125,7 +126,7 @@ def _payments(start: date, paid: dict[date, int]) -> Sheet:
     values = [[None if found[one] is None else 100 * (found[one] or 0.0) for one in shown]]
     rows: list[list[Any]] = [
         [
-            growth.quarter_name(one),
+            show.period_label(growth.quarter_name(one)),
             show.yuan_number(sum(paid.get(month, 0) for month in months_of(one, 3))),
             ratio_percent(found[one]),
             "起始后" if one >= growth.quarter_of(start) else "起始前",
@@ -150,7 +151,7 @@ def _complaints(start: date, counts: dict[date, Complaints]) -> Sheet:
     sums = {one: growth.in_span(counts, one, 3) for one in quarters}
     rows: list[list[Any]] = [
         [
-            growth.quarter_name(one),
+            show.period_label(growth.quarter_name(one)),
             found.fraud,
             found.fraud_verified,
             found.received,

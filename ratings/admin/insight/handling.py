@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from creditsys import charts
 from creditsys.charts import Series
@@ -19,7 +20,7 @@ from ratings.admin.insight.sheets import Sheet
 from ratings.insight import discretion, handling
 from ratings.insight.handling import SORTS, Handling, Matter, Waiting
 from ratings.insight.shares import percent
-from ratings.models import Adjustment, Complaint, CreditRepair, Objection
+from ratings.models import Adjustment, AuditEvent, Complaint, CreditRepair, Objection
 
 #: Overdue matters that the page lists; the files list all.
 _LISTED: Final = 50
@@ -101,7 +102,10 @@ def supervision_view(request: HttpRequest) -> HttpResponse:
             *adjusted_sheets(changes, form.span, form.districts, form.names),
         ],
         facts=(("日期", form.span_text),),
-        intro="只读：本页不能修改任何数据。打开本页和下载均记入操作记录，包括经办人、时间和筛选条件。",
+        intro=format_html(
+            "只读：本页不能修改任何数据。打开本页和下载均记入操作记录，包括经办人、时间和筛选条件：{}。",
+            show.link(show.list_url(AuditEvent, q=request.user.get_username()), "本人的记录"),
+        ),
         note_always=True,
     )
 

@@ -65,5 +65,5 @@ def intervals(title: str, rows: Sequence[Estimate], *, unit: str = "", least: fl
             ]
         parts.append(tag("circle", cx=place(row.value), cy=y, r=4.5, fill="#1d4f91"))
     return Drawing.of(title).close(
-        parts, left + _LONG + right, base + 8, "点为估计值，横线为 95% 区间；数值见下表", (), least=460
+        parts, left + _LONG + right, base + 8, "点为估计值，横线为 95% 区间；数值见下表", ()
     )

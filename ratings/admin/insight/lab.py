@@ -21,12 +21,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from ratings.admin import show
 from ratings.admin.exports import harmless
 from ratings.admin.insight.lab_pdf import report
 from ratings.admin.insight.lab_sheets import LISTED, Result, plain_sheet, result_of
 from ratings.admin.insight.menu import LAB, may_see
 from ratings.admin.insight.pages import is_inspector, needs, noted
-from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, file_of, spelled, workbook_of
+from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, attached, file_of, spelled, workbook_of
 from ratings.admin.on_record import note_refusal
 from ratings.admin.pages import admin_page
 from ratings.insight import lab_report
@@ -104,7 +105,7 @@ def _cut(text: str) -> str:
 
 def _named(scheme: Scheme) -> str:
     header = scheme.document
-    return f"《{header.title}》{header.key} 第 {header.version} 版，{header.effective_on} 起施行"
+    return f"《{header.title}》{header.key} 第 {header.version} 版，{show.day(header.effective_on)}起施行"
 
 
 class LabForm(forms.Form):
@@ -157,7 +158,7 @@ class LabForm(forms.Form):
 def _run_label(run: RatingRun) -> str:
     scope = run.district.name if run.district else "全市"
     state = "已公布" if is_published(run) else "未公布"
-    return f"{run.period}　{scope}　{state}　{run.scheme}（批次 #{run.pk}，{run.pharmacies:,} 家）"
+    return f"{show.period_label(run.period)}　{scope}　{state}　{run.scheme}（批次 #{run.pk}，{run.pharmacies:,} 家）"
 
 
 def _scheme_label(scheme: SchemeVersion) -> str:
@@ -280,16 +281,18 @@ def _file(
     if wanted == _WHOLE:
         told = [(result.title, result.headline) for result in results]
         data: bytes | str = workbook_of(sheets, [*facts, *told])
-        kind, rows = XLSX_TYPE, sum(len(sheet.rows) for sheet in sheets)
+        kind, rows, name = XLSX_TYPE, sum(len(sheet.rows) for sheet in sheets), f"{LAB.title}试算"
     elif wanted == _PDF:
         words = [(label, str(spelled(harmless(value)))) for label, value in facts]
-        data, kind = report(f"{LAB.title}试算报告", words, shared, results), "application/pdf"
+        name = f"{LAB.title}试算报告"
+        data, kind = report(name, words, shared, results), "application/pdf"
         rows = sum(len(sheet.rows) for sheet in sheets)
     else:
         sheet = _all_lists(results) if wanted == _LIST else next((s for s in sheets if s.key == key), None)
         if sheet is None or format_ not in FORMATS:
             raise Http404("没有这张表，或没有这种格式。")
         data, kind, rows = file_of(sheet, format_), FORMATS[format_]().get_content_type(), len(sheet.rows)
+        name = f"{LAB.title}试算-{sheet.title}"
     record(
         "导出",
         LAB.title,
@@ -300,9 +303,7 @@ def _file(
         sha256=scheme.hash,
         runs=[result.run for result in results],
     )
-    made = HttpResponse(data, content_type=kind)
-    made["Content-Disposition"] = f'attachment; filename="lab-{key}-{timezone.localdate():%Y%m%d}.{format_}"'
-    return made
+    return attached(data, kind, name, format_)
 
 
 def _facts(request: HttpRequest, scheme: Scheme, form: LabForm) -> list[tuple[str, Any]]:

@@ -53,7 +53,7 @@ def result_of(trial: Trial, districts: Mapping[int, str], whole: bool) -> Result
         sheets=tuple(_sheet(trial, table) for table in tables),
         listed=Sheet(
             f"{trial.run.pk}-list",
-            f"{trial.run.period} 变动的药店",
+            f"{trial.label} 变动的药店",
             LIST_HEADERS,
             rows,
             note=note,
@@ -72,7 +72,7 @@ def plain_sheet(table: Table) -> Sheet:
 
 def _sheet(trial: Trial, table: Table) -> Sheet:
     drawn: dict[str, Any] = {}
-    title = f"{trial.run.period} {table.title}"
+    title = f"{trial.label} {table.title}"
     if table.key == "grades":
         drawn = _grades(trial, title)
     elif table.key in ("matrix", "published"):

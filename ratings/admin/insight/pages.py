@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from ratings.admin import show
-from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, file_of, workbook_of
+from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, attached, file_of, workbook_of
 from ratings.admin.pages import admin_page
 from ratings.admin.scope import Districts, districts_of
 from ratings.models import District
@@ -187,7 +187,7 @@ def _file(
     facts: Sequence[tuple[str, Any]],
 ) -> HttpResponse:
     key, _, format_ = wanted.rpartition(".")
-    name = request.resolver_match.url_name if request.resolver_match else "insight"
+    named = title
     if wanted == WHOLE and sheets:
         heading = (("内容", title), ("制表", request.user.get_username()), ("时间", timezone.now()))
         data: bytes | str = workbook_of(sheets, (*heading, *facts))
@@ -196,13 +196,10 @@ def _file(
         sheet = next((sheet for sheet in sheets if sheet.key == key), None)
         if sheet is None or format_ not in FORMATS:
             raise Http404("没有这张表，或没有这种格式。")
-        title = f"{title}：{sheet.title}"
+        named, title = sheet.title, f"{title}：{sheet.title}"
         data, kind, rows = file_of(sheet, format_), FORMATS[format_]().get_content_type(), len(sheet.rows)
     record("导出", title, by=Actor.of(request), format=format_.upper(), rows=rows, filters=asked)
-    made = HttpResponse(data, content_type=kind)
-    stamp = f"{timezone.localdate():%Y%m%d}"
-    made["Content-Disposition"] = f'attachment; filename="{name}-{key}-{stamp}.{format_}"'
-    return made
+    return attached(data, kind, named, format_)
 
 
 def is_inspector(request: HttpRequest) -> bool:

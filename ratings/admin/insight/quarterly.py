@@ -8,7 +8,7 @@ from django.utils import timezone
 from creditsys import charts
 from ratings.admin.insight.menu import QUARTERLY
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs
-from ratings.admin.insight.sheets import XLSX_TYPE, Sheet
+from ratings.admin.insight.sheets import XLSX_TYPE, Sheet, attached
 from ratings.insight.quarterly import FIGURES, Quarterly, cutoff_of, quarter_of, quarterly
 from ratings.insight.quarterly_book import heading, shown, unit_of, workbook_of
 from ratings.insight.shares import percent
@@ -45,8 +45,8 @@ class QuarterForm(DistrictForm):
         self.latest = latest
         field: Any = self.fields["quarter"]
         field.choices = [
-            ("", f"上一季度（{latest.code}）"),
-            *((one.code, f"{one.label}（{one.code}）") for one in quarters),
+            ("", f"上一季度（{latest.label}）"),
+            *((one.code, one.label) for one in quarters),
         ]
         known: Any = self.fields["known"]
         known.choices = [("", "截至报送期限"), (_NOW, "截至此刻")]
@@ -79,8 +79,6 @@ def quarterly_view(request: HttpRequest) -> HttpResponse:
 
 
 def _file(request: HttpRequest, form: QuarterForm, table: Quarterly) -> HttpResponse:
-    made = HttpResponse(workbook_of(table, form.place), content_type=XLSX_TYPE)
-    made["Content-Disposition"] = f'attachment; filename="quarterly-{table.quarter.code}.xlsx"'
     record(
         "导出",
         f"{QUARTERLY.title}：{table.quarter.label}",
@@ -89,7 +87,8 @@ def _file(request: HttpRequest, form: QuarterForm, table: Quarterly) -> HttpResp
         rows=len(table.rows),
         filters=form.asked(),
     )
-    return made
+    name = f"{table.quarter.label}统计表（报送）"
+    return attached(workbook_of(table, form.place), XLSX_TYPE, name, "xlsx")
 
 
 def _sheets(table: Quarterly) -> list[Sheet]:

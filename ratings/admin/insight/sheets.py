@@ -11,7 +11,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 import tablib  # type: ignore[import-untyped]
+from django.http import HttpResponse
+from django.utils import timezone
 from django.utils.html import conditional_escape
+from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from openpyxl import Workbook
 
@@ -73,9 +76,13 @@ class Sheet:
 
     @property
     def numeric(self) -> list[tuple[str, bool]]:
-        """(header, whether its column holds numbers)."""
+        """(header, whether its column holds numbers; those that name a row stand at the left)."""
         return [
-            (header, any(isinstance(row[column], int | float | Decimal) for row in self.rows[: self.most]))
+            (
+                header,
+                column >= self.names
+                and any(isinstance(row[column], int | float | Decimal) for row in self.rows[: self.most]),
+            )
             for column, header in enumerate(self.headers)
         ]
 
@@ -134,6 +141,14 @@ def workbook_of(sheets: Iterable[Sheet], facts: Iterable[tuple[str, Any]]) -> by
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def attached(data: bytes | str, kind: str, title: str, format_: str) -> HttpResponse:
+    """The file as an answer, named by what it is and the day."""
+    name = f"{title.translate(_NOT_IN_NAMES)}-{timezone.localdate():%Y%m%d}.{format_}"
+    made = HttpResponse(data, content_type=kind)
+    made["Content-Disposition"] = content_disposition_header(True, name)
+    return made
 
 
 _NOT_IN_NAMES: Final = str.maketrans("[]:*?/\\", " " * 7)

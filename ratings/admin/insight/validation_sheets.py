@@ -25,6 +25,7 @@ FEW: Final = "样本太少"
 _DRAWN: Final = 30
 #: Districts of the wider tables that the page shows; their files have all.
 _SHOWN: Final = 40
+_RATE_HEADS: Final = ("药店", "出事", "出事率（%）", "下限（%）", "上限（%）")
 _ACCURACY_HEADS: Final = ("药店", "出事", "AR", "AR 下限", "AR 上限", "排对的可能（%）", "结论")
 _VERDICTS: Final[dict[Verdict, str]] = {
     "few": FEW,
@@ -100,8 +101,8 @@ def headline(found: Evaluation) -> str:
 def sheets_of(found: Evaluation, names: Names) -> list[Sheet]:
     """All tables of the page; ``names`` are those of the districts."""
     made = [
-        _cap(found),
         _by_grade(found),
+        _cap(found),
         _basis(found),
         _outcomes(found),
         _indicators(found),
@@ -172,7 +173,7 @@ def _by_grade(found: Evaluation) -> Sheet:
     return Sheet(
         "grades",
         title,
-        ("等级", "药店", "出事", "出事率（%）", "下限（%）", "上限（%）"),
+        ("等级", *_RATE_HEADS),
         rows,
         note=f"评为这一级的药店里，其后出事的占多少；横线为 95% 区间（Wilson 法），家数越少越宽。{_monotonic(found)}"
         "低等级查得多，出事率偏高有一部分是查出来的。",
@@ -188,7 +189,7 @@ def _monotonic(found: Evaluation) -> str:
     if found.rate.events == 0:
         return "窗口内没有药店出事。"
     if not found.reversals:
-        return "等级越差出事率越高（单调）。"
+        return "等级越差出事率越高。"
     names = [grade.name for grade in found.scheme.grades]
     told = "；".join(_reversal(one, names) for one in found.reversals)
     return f"出事率没有随等级变差而一路升高：{told}。"
@@ -269,7 +270,7 @@ def _over_time(found: Evaluation) -> Sheet:
     for one in found.over_time:
         label = show.period_label(one.run.period)
         over = "" if one.window.last < found.asked_on else "（未满）"
-        days = f"{one.window.first:%Y-%m-%d} 至 {one.window.last:%Y-%m-%d}{over}"
+        days = f"{show.day(one.window.first)}至{show.day(one.window.last)}{over}"
         rows.append([label, str(one.run.scheme), days, *_accuracy(one.accuracy)])
         drawn.append(_estimate(label, one.accuracy))
     title = "历期信用分有多准（AR）"
@@ -297,16 +298,7 @@ def _districts(found: Evaluation, names: Names) -> Sheet:
     return Sheet(
         "districts",
         title,
-        (
-            "区县",
-            "药店",
-            "出事",
-            "出事率（%）",
-            "下限（%）",
-            "上限（%）",
-            *_ACCURACY_HEADS[2:],
-            "等级与出事率",
-        ),
+        ("区县", *_RATE_HEADS, *_ACCURACY_HEADS[2:], "等级与出事率"),
         rows,
         note="按评价时所属的区县分别计算。区县之间查处的多少本来就不同，出事率不能当作好坏来比；"
         f"出事不到 {MIN_EVENTS} 家的区县不判断。",
@@ -318,13 +310,13 @@ def _order(one: DistrictFinding) -> str:
     if one.accuracy.too_few:
         return FEW
     if not one.reversals:
-        return "单调"
-    return "不单调（可能偶然）" if all(each.may_be_chance for each in one.reversals) else "不单调"
+        return "越差越常出事"
+    return "有颠倒（可能偶然）" if all(each.may_be_chance for each in one.reversals) else "有颠倒"
 
 
 def _district_grades(found: Evaluation, names: Names) -> Sheet:
     grades = [grade.name for grade in found.scheme.grades]
-    heads = [f"{name} {what}" for name in grades for what in ("药店", "出事", "（%）")]
+    heads = [f"{name}{what}" for name in grades for what in (" 药店", " 出事", "（%）")]
     rows = [
         [
             names.get(one.code, str(one.code)),

@@ -73,6 +73,8 @@ def test_refused_rows_are_told_and_left_out_only_on_request(clerk: Client, here:
     page = clerk.get(url("change", batch.pk)).content.decode()
     assert "很重" in page
     assert "不在您的管辖区县" in page
+    for label in ("行号", "列", "值", "问题", "处理办法"):  # what a phone shows instead of heads
+        assert page.count(f'data-label="{label}"') == batch.refused
     csv = b"".join(clerk.get(url("problems", batch.pk)).streaming_content).decode("utf-8-sig")
     assert "很重" in csv
     clerk.post(url("accept", batch.pk))

@@ -95,6 +95,21 @@ def test_movers_are_those_behind_the_cells(city: City) -> None:
     assert [shops[one.pharmacy] for one in grades.movers(before, after, frozenset({THERE}))] == [1, 3, 5, 7]
 
 
+def test_shifts_of_a_district_are_its_movers(city: City) -> None:
+    after, before = grades.issues()
+    found = grades.shifts(before, after)
+    assert list(found) == [HERE, THERE]
+    for code, one in found.items():
+        there = frozenset({code})
+        moved = [len(grades.movers(before, after, there, direction=way)) for way in ("up", "down")]
+        assert [one.up, one.down] == moved
+        both = [
+            each for each in grades.movers(before, after, there) if ABSENT not in (each.before, each.after)
+        ]
+        assert one.both == len(both)
+        assert grades.shifts(before, after, there) == {code: one}
+
+
 def test_who_takes_over_is_held_against_the_one_before(city: City) -> None:
     old = city.shops[1]
     Pharmacy.objects.filter(pk=old.pk).update(designated_until=date(2026, 1, 1))

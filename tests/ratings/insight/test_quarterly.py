@@ -104,8 +104,8 @@ def test_due_day_in_words() -> None:
         quarter = quarter_of(code)
         return due_words(Quarterly(quarter, KNOWN, due_of(quarter), [], {}))
 
-    assert words("2025Q2") == "2025-07-10 前（含当日）"
-    assert "最后一个工作日 2021-01-08 报送" in words("2020Q4")
+    assert words("2025Q2") == "2025年7月10日前（含当日）"
+    assert "最后一个工作日 2021年1月8日报送" in words("2020Q4")
     assert "放假安排尚未公布" in words("2094Q2")
 
 
@@ -408,7 +408,7 @@ def test_command_prints_and_writes(tmp_path: Path) -> None:
     out, file = io.StringIO(), tmp_path / "表.xlsx"
     call_command("quarterly", "2025Q2", xlsx=file, stdout=out, no_color=True)
     text = out.getvalue()
-    assert "2025年第二季度（2025-04-01 至 2025-06-30）" in text
+    assert "2025年第二季度（2025年4月1日至2025年6月30日）" in text
     assert "2025-07-11 00:00" in text
     assert "季末定点　3 家" in text and "涉及基金　3.00 元" in text
     assert load_workbook(file).sheetnames == ["季度统计表", "指标解释"]

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ratings.models import AuditEvent, NoticeLink, Objection, Rating, RatingPeriod
+from ratings.rules.exact import decimal_text
 from ratings.services.adjustments import decide_adjustment, propose_adjustment
 from ratings.services.explanations import explain_rating
 from ratings.services.links import issue_link, token_hash
@@ -410,6 +411,8 @@ def test_what_time_alone_brings_is_told_as_a_timeline() -> None:
         assert all(text in page for text in stage.texts)
     for fact in (fact for part in told.indicators for fact in part.facts if fact.gone_on and fact.points):
         assert f"从{fact.gone_on.year}年{fact.gone_on.month}月底起不再计算" in page
+    last = told.timeline[-1]
+    assert f"到{last.day.year}年{last.day.month}月底为 {decimal_text(last.score)} 分" in page
     assert page.index("怎样改进") < page.index("以后会怎样 没有新的事实") < page.index("您的权利 陈述")
 
 

@@ -5,6 +5,7 @@ import io
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import openpyxl
 import pytest
@@ -201,7 +202,7 @@ def test_a_trial_shows_who_moves_and_stores_nothing(rated: RatingRun, city_clerk
     assert result.changed == 3
     titles = [sheet.title for sheet in result.sheets]
     assert titles == [
-        f"2025H2 {title}"
+        f"2025年下半年 {title}"
         for title in (
             "等级分布",
             "迁移矩阵：原评价 → 试算",
@@ -297,13 +298,13 @@ def test_the_number_of_queries_is_constant(city_clerk: Client, rated: RatingRun)
 
 def test_a_workbook_has_every_table(rated: RatingRun, city_clerk: Client) -> None:
     answer = city_clerk.post(url(), asked(rated, file="all.xlsx"))
-    assert answer["Content-Disposition"].startswith('attachment; filename="lab-all-')
+    assert unquote(answer["Content-Disposition"]).startswith("attachment; filename*=utf-8''政策实验室试算-20")
     book = openpyxl.load_workbook(io.BytesIO(answer.content))
     assert len(book.sheetnames) == 11
     told = {row[0]: row[1] for row in book.worksheets[0].iter_rows(values_only=True)}
     assert "没有存入" in told["内容"]
     assert "第 2 版" in told["试算规则"]
-    rows = list(book["2025H2 变动的药店"].iter_rows(values_only=True))
+    rows = list(book["2025年下半年 变动的药店"].iter_rows(values_only=True))
     assert len(rows) == 4
     event = AuditEvent.objects.get(action="导出")
     assert (event.actor, event.detail["format"], event.detail["runs"]) == ("city", "XLSX", [rated.pk])

@@ -5,8 +5,10 @@ import io
 import re
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -23,12 +25,15 @@ from ratings.admin.insight.pages import LOOKED
 from ratings.admin.insight.sheets import Sheet, file_of, workbook_of
 from ratings.insight.shares import percent
 from ratings.models import Adjustment, AuditEvent, Objection, Pharmacy, PublishedGrade, Rating, StaffScope
+from ratings.rules.periods import Period
 from ratings.services import roles
 from ratings.services.audit import SYSTEM
+from ratings.services.runs import start_run
 from ratings.services.schemes import activate_scheme, store_scheme
 from tests import desk as rows
 from tests import factories
-from tests.ratings.admin.desk.conftest import HERE, THERE, Desk, text_of
+from tests.ratings.admin.desk.conftest import HERE, REVIEWER, THERE, Desk, text_of
+from tests.ratings.services.lives import Result, published, run_of
 
 NAMES = [*(page.name for page in PAGES), "movers"]
 SHEETS = {
@@ -218,9 +223,6 @@ def test_discretion_names_who_adjusted(worked: Desk) -> None:
 
 
 def test_who_moved_is_behind_the_cells(worked: Desk) -> None:
-    from ratings.rules.periods import Period
-    from tests.ratings.services.lives import Result, published, run_of
-
     results = [Result(shop, 1) for shop in worked.shops[:6]]
     published(run_of(worked.run.scheme, *results, period="2026H1", cutoff=worked.run.cutoff))
     cache.clear()
@@ -234,8 +236,43 @@ def test_who_moved_is_behind_the_cells(worked: Desk) -> None:
         listed = worked["approver"].get(link.replace("&amp;", "&"))
         assert len(listed.context["sheets"][0].rows) == int(count)
     assert "两期规则不同" not in sheet.note
-    default = worked["approver"].get(at("movers")).context["sheets"][0].rows
-    assert all(row[3] != row[4] for row in default)
+    default = worked["approver"].get(at("movers")).context["sheets"][0]
+    assert all(row[1] != row[2] for row in default.rows)
+    # each score leads to its explanation
+    for number, row in enumerate(default.rows):
+        address = re.search(r'href="([^"]+)"', str(default.looks[number, 4]))
+        assert address
+        rating = Rating.objects.get(run__period="2026H1", pharmacy__code=row[6])
+        assert address[1] == reverse("admin:ratings_rating_change", args=(rating.pk,))
+
+    # by district, and the sentence that names the one that got worse
+    moved = next(one for one in page.context["sheets"] if one.key == "shifts")
+    assert [row[0] for row in moved.rows] == ["越城区", "柯桥区", "合计"]
+    for (place, column), link in moved.looks.items():
+        address = re.search(r'href="([^"]+)"', str(link))
+        assert address
+        listed = worked["approver"].get(address[1].replace("&amp;", "&"))
+        assert len(listed.context["sheets"][0].rows) == moved.rows[place][column] > 0
+    worst = max(moved.rows[:-1], key=lambda row: row[6])
+    told = str(page.context["intro"])
+    assert f"下降占比最高的是{worst[0]}（{worst[6]}%，{worst[4]} 家）" in told
+    assert "扣分原因" in told
+
+
+def test_reasons_are_held_against_the_period_before(worked: Desk) -> None:
+    cutoff = timezone.now()
+    published(start_run(Period.parse("2025H1"), worked.run.scheme, cutoff=cutoff, by=REVIEWER))
+    cache.clear()
+    for sheet, column in (("indicators", 1), ("kinds", 2)):
+        before = sheet_of(worked["approver"], "reasons", sheet, period="2025H1")
+        assert {tuple(row[column + 1 : column + 3]) for row in before[1:]} == {("", "")}
+        was = {row[0]: Decimal(row[column]) for row in before[1:]}
+        found = sheet_of(worked["approver"], "reasons", sheet, period="2025H2")[1:]
+        assert was.keys() <= {row[0] for row in found}
+        for row in found:
+            now, then, more = map(Decimal, row[column : column + 3])
+            assert (then, more) == (was.get(row[0], 0), now - then)
+        assert any(Decimal(row[column + 2]) for row in found)
 
 
 @pytest.mark.parametrize("page", ["0", "2", "x", "99999", "100000", "9" * 5_000])
@@ -280,7 +317,7 @@ def test_tables_come_as_csv_and_xlsx(worked: Desk) -> None:
     book = load_workbook(io.BytesIO(answer.content))
     rows_ = list(book.active.iter_rows(values_only=True))
     assert rows_[1][:2] == ("越城区", 4)
-    assert "grades-districts-" in answer["Content-Disposition"]
+    assert "2025年下半年各区县等级分布-20" in unquote(answer["Content-Disposition"])
     event = AuditEvent.objects.filter(action="导出").latest("pk")
     assert (event.actor, event.detail["format"], event.detail["rows"]) == ("approver", "XLSX", 3)
     for wrong in ("districts.doc", "nothing.csv", "csv", "all.csv"):

@@ -247,7 +247,7 @@ def test_looking_writes_nothing_for_those_who_work(scheme: SchemeVersion) -> Non
 def test_quarterly_page(scheme: SchemeVersion, root: Client) -> None:
     city(scheme)
     page = text_of(root, f"{QUARTERLY}?quarter=2025Q1&known=now")
-    assert "2025年第一季度统计表" in page and "2025-04-10 前（含当日）" in page
+    assert "2025年第一季度统计表" in page and "2025年4月10日前（含当日）" in page
     assert "检查家数" in page and "指标解释" in page
     total = rows_of(root, f"{QUARTERLY}?quarter=2025Q1&known=now&file=group1.csv")[-1]
     assert total == ["合计", "48", "0", "0"]
