@@ -27,7 +27,7 @@ from ratings.admin.insight.lab_pdf import report
 from ratings.admin.insight.lab_sheets import LISTED, Result, plain_sheet, result_of
 from ratings.admin.insight.menu import LAB, may_see
 from ratings.admin.insight.pages import is_inspector, needs, noted
-from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, attached, file_of, spelled, workbook_of
+from ratings.admin.insight.sheets import File, Sheet, attached, file_named, spelled
 from ratings.admin.on_record import note_refusal
 from ratings.admin.pages import admin_page
 from ratings.insight import lab_report
@@ -57,7 +57,6 @@ MAX_PHARMACIES: Final = 120_000
 MAX_COLUMNS: Final = 100
 #: Longer texts of messages are cut.
 _MOST_TEXT: Final = 300
-_WHOLE: Final = "all.xlsx"
 _LIST: Final = "list.csv"
 _PDF: Final = "report.pdf"
 
@@ -277,33 +276,30 @@ def _file(
     """All tables as a workbook or as a PDF, the whole list as CSV, or one table; on record."""
     facts = _facts(request, scheme, form)
     sheets = [*shared, *(sheet for result in results for sheet in (*result.sheets, result.listed))]
-    key, _, format_ = wanted.rpartition(".")
-    if wanted == _WHOLE:
-        told = [(result.title, result.headline) for result in results]
-        data: bytes | str = workbook_of(sheets, [*facts, *told])
-        kind, rows, name = XLSX_TYPE, sum(len(sheet.rows) for sheet in sheets), f"{LAB.title}试算"
-    elif wanted == _PDF:
+    if wanted == _PDF:
         words = [(label, str(spelled(harmless(value)))) for label, value in facts]
         name = f"{LAB.title}试算报告"
-        data, kind = report(name, words, shared, results), "application/pdf"
-        rows = sum(len(sheet.rows) for sheet in sheets)
+        data = report(name, words, shared, results)
+        file: File | None = File(data, "application/pdf", sum(len(sheet.rows) for sheet in sheets))
     else:
-        sheet = _all_lists(results) if wanted == _LIST else next((s for s in sheets if s.key == key), None)
-        if sheet is None or format_ not in FORMATS:
-            raise Http404("没有这张表，或没有这种格式。")
-        data, kind, rows = file_of(sheet, format_), FORMATS[format_]().get_content_type(), len(sheet.rows)
-        name = f"{LAB.title}试算-{sheet.title}"
+        told = [(result.title, result.headline) for result in results]
+        offered = [_all_lists(results)] if wanted == _LIST else sheets
+        file = file_named(wanted, offered, [*facts, *told])
+        name = f"{LAB.title}试算-{file.sheet.title}" if file and file.sheet else f"{LAB.title}试算"
+    if file is None:
+        raise Http404("没有这张表，或没有这种格式。")
+    format_ = wanted.rpartition(".")[2]
     record(
         "导出",
         LAB.title,
         by=Actor.of(request),
         format=format_.upper(),
-        rows=rows,
+        rows=file.rows,
         scheme=f"{scheme.key}@{scheme.version}",
         sha256=scheme.hash,
         runs=[result.run for result in results],
     )
-    return attached(data, kind, name, format_)
+    return attached(file.data, file.kind, name, format_)
 
 
 def _facts(request: HttpRequest, scheme: Scheme, form: LabForm) -> list[tuple[str, Any]]:

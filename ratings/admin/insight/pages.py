@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from ratings.admin import show
-from ratings.admin.insight.sheets import FORMATS, XLSX_TYPE, Sheet, attached, file_of, workbook_of
+from ratings.admin.insight.sheets import Sheet, attached, file_named
 from ratings.admin.pages import admin_page
 from ratings.admin.scope import Districts, districts_of
 from ratings.models import District
@@ -24,8 +24,6 @@ from ratings.services.roles import INSPECTOR
 View = Callable[[HttpRequest], HttpResponse]
 #: What an inspector's look is called in the record; see :func:`noted`.
 LOOKED: Final = "查阅统计监督数据"
-#: Of one page, in one file.
-WHOLE: Final = "all.xlsx"
 
 
 def needs(*codenames: str) -> Callable[[View], View]:
@@ -186,20 +184,16 @@ def _file(
     asked: dict[str, str],
     facts: Sequence[tuple[str, Any]],
 ) -> HttpResponse:
-    key, _, format_ = wanted.rpartition(".")
-    named = title
-    if wanted == WHOLE and sheets:
-        heading = (("内容", title), ("制表", request.user.get_username()), ("时间", timezone.now()))
-        data: bytes | str = workbook_of(sheets, (*heading, *facts))
-        kind, rows = XLSX_TYPE, sum(len(sheet.rows) for sheet in sheets)
-    else:
-        sheet = next((sheet for sheet in sheets if sheet.key == key), None)
-        if sheet is None or format_ not in FORMATS:
-            raise Http404("没有这张表，或没有这种格式。")
-        named, title = sheet.title, f"{title}：{sheet.title}"
-        data, kind, rows = file_of(sheet, format_), FORMATS[format_]().get_content_type(), len(sheet.rows)
-    record("导出", title, by=Actor.of(request), format=format_.upper(), rows=rows, filters=asked)
-    return attached(data, kind, named, format_)
+    heading = (("内容", title), ("制表", request.user.get_username()), ("时间", timezone.now()))
+    file = file_named(wanted, sheets, (*heading, *facts))
+    if file is None:
+        raise Http404("没有这张表，或没有这种格式。")
+    format_ = wanted.rpartition(".")[2]
+    named, told = title, title
+    if file.sheet is not None:
+        named, told = file.sheet.title, f"{title}：{file.sheet.title}"
+    record("导出", told, by=Actor.of(request), format=format_.upper(), rows=file.rows, filters=asked)
+    return attached(file.data, file.kind, named, format_)
 
 
 def is_inspector(request: HttpRequest) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import tablib  # type: ignore[import-untyped]
 from django.http import HttpResponse
@@ -111,6 +111,31 @@ def rounded(value: float | None, places: int) -> Decimal | None:
 def share(value: float | None) -> Decimal | None:
     """A share as percent with one decimal."""
     return None if value is None else rounded(100 * value, 1)
+
+
+#: All tables of a page, in one file.
+WHOLE: Final = "all.xlsx"
+
+
+class File(NamedTuple):
+    """A file to take away: its bytes, media type, number of rows, and the one table that is in it."""
+
+    data: bytes | str
+    kind: str
+    rows: int
+    #: None where all are
+    sheet: Sheet | None = None
+
+
+def file_named(wanted: str, sheets: Sequence[Sheet], facts: Iterable[tuple[str, Any]]) -> File | None:
+    """What ``?file=`` asks for: ``<key of a sheet>.<format>``, or WHOLE, which begins with ``facts``; None for others."""
+    if wanted == WHOLE and sheets:
+        return File(workbook_of(sheets, facts), XLSX_TYPE, sum(len(sheet.rows) for sheet in sheets))
+    key, _, format_ = wanted.rpartition(".")
+    sheet = next((sheet for sheet in sheets if sheet.key == key), None)
+    if sheet is None or format_ not in FORMATS:
+        return None
+    return File(file_of(sheet, format_), FORMATS[format_]().get_content_type(), len(sheet.rows), sheet)
 
 
 def file_of(sheet: Sheet, format_: str) -> bytes | str:

@@ -219,6 +219,15 @@ WITH after AS (
 """
 
 
+def test_whoever_works_for_many_districts_asks_like_anybody(scheme: SchemeVersion) -> None:
+    """What is kept is kept under a short key: a long one is a warning, and so an error here."""
+    run = run_of(scheme, Result(factories.pharmacy()))
+    many = frozenset(range(330602, 330702))
+    for _ in range(2):
+        assert [one.accuracy.pharmacies for one in asked(run, districts=many).over_time] == [1]
+    assert [one.accuracy.pharmacies for one in asked(run, districts=many - {330602}).over_time] == [0]
+
+
 def test_figures_equal_direct_sql(scheme: SchemeVersion) -> None:
     run, before = city(scheme)
     found = asked(run, before=before)

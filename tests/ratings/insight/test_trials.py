@@ -73,6 +73,16 @@ def row_counts() -> dict[str, int]:
     return counts
 
 
+def touched() -> int:
+    """Rows that this transaction has written, changed or deleted so far, in whatever table."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::int FROM pg_stat_xact_user_tables
+            WHERE schemaname = 'public'
+        """)
+        return int(cursor.fetchone()[0])
+
+
 @pytest.mark.parametrize("key", shipped_schemes())
 def test_the_scheme_in_force_moves_nobody(key: str) -> None:
     small_city()
@@ -99,13 +109,34 @@ def test_nothing_is_stored() -> None:
     small_city()
     run = rate_now()
     lives.published(run)
-    before = row_counts()
+    before, written = row_counts(), touched()
+    assert written > 0
     for against in (COMPUTED, PUBLISHED, draft(("min = 90", "min = 95"))):
         for trial in try_out(draft(HARSH), [run], against):
             names = lab_report.district_names()
             assert lab_report.tables(trial, names)
             assert list(lab_report.listed(trial, names))
-    assert row_counts() == before
+    assert (row_counts(), touched()) == (before, written)
+
+
+def test_what_was_decided_since_moves_nobody_under_the_scheme_in_force() -> None:
+    """Adjusted and reckoned again: a trial holds the draft against the run as it was computed."""
+    shops = small_city()
+    run = rate_now()
+    life = desk.life(run)
+    first, second = (Rating.objects.get(run=run, pharmacy=shop) for shop in shops[1:3])
+    desk.decided(desk.adjustment(life, first, to_grade=first.grade + 1))
+    again = desk.rerating(second, grade=second.grade + 1, grade_before_caps=second.grade + 1)
+    desk.decided(desk.adjustment(life, second, cause="CORRECTION", rerating=again, to_grade=second.grade + 1))
+    publish_period(desk.walk(life, "FINAL"), by=lives.APPROVER)
+    RatingPeriod.objects.filter(pk=life.pk).update(
+        state="PUBLISHED", published_by=desk.APPROVER, published_at=desk.NOW
+    )
+    run = RatingRun.objects.get(pk=run.pk)
+    trial = one(draft(), run)
+    assert (trial.comparison.changed, trial.comparison.scores_changed, trial.faithful) == (0, 0, True)
+    held = one(draft(), run, PUBLISHED).comparison
+    assert (held.changed, held.count(Move.BETTER)) == (2, 2)
 
 
 def test_a_draft_gives_what_simulate_gives() -> None:

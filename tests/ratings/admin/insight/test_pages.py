@@ -24,7 +24,7 @@ from ratings.admin.insight.menu import PAGES
 from ratings.admin.insight.pages import LOOKED
 from ratings.admin.insight.sheets import Sheet, file_of, workbook_of
 from ratings.insight.shares import percent
-from ratings.models import Adjustment, AuditEvent, Objection, Pharmacy, PublishedGrade, Rating, StaffScope
+from ratings.models import Adjustment, AuditEvent, Objection, Pharmacy, Rating, StaffScope
 from ratings.rules.periods import Period
 from ratings.services import roles
 from ratings.services.audit import SYSTEM
@@ -33,6 +33,7 @@ from ratings.services.schemes import activate_scheme, store_scheme
 from tests import desk as rows
 from tests import factories
 from tests.ratings.admin.desk.conftest import HERE, REVIEWER, THERE, Desk, text_of
+from tests.ratings.insight.test_trials import row_counts, touched
 from tests.ratings.services.lives import Result, published, run_of
 
 NAMES = [*(page.name for page in PAGES), "movers"]
@@ -94,10 +95,18 @@ def test_each_permission_is_needed(worked: Desk, page: Any) -> None:
 def test_nothing_is_changed_and_nothing_can_be_posted(worked: Desk) -> None:
     for name in NAMES:
         assert worked["inspector"].post(at(name)).status_code in (200, 405)
-    before = (Rating.objects.count(), PublishedGrade.objects.count(), Objection.objects.count())
+    before, written, looks = row_counts(), touched(), AuditEvent.objects.count()
     for name in NAMES:
         worked["inspector"].get(at(name))
-    assert before == (Rating.objects.count(), PublishedGrade.objects.count(), Objection.objects.count())
+    after = row_counts()
+    looks = AuditEvent.objects.count() - looks
+    assert {table for table in after if after[table] != before[table]} == {"ratings_auditevent"}
+    # and no row was changed: a look in the record is all that was written
+    assert (looks, touched() - written) == (len(NAMES), looks)
+    for name in NAMES:
+        if name != "supervision":
+            worked["reviewer"].get(at(name))
+    assert touched() - written == looks
 
 
 # Scope
