@@ -131,7 +131,7 @@ def _gathered(series: Sequence[Series], x: _Numbers, y: _Numbers, kind: NDArray[
 
 
 def _filled(one: Series, outlines: Sequence[str], edge: float) -> str:
-    colour = "#4b5563" if one.fill == "none" else FILLS[one.fill][0]
+    colour = "#4b5563" if one.fill == "none" else FILLS[one.fill].ground
     if not outlines:
         return ""
     return tag("path", d="".join(outlines), fill=colour, stroke="#fff", stroke_width=edge)

@@ -74,6 +74,8 @@ TITLE: Final = _style("title", 17, spaceAfter=6)
 HEADING: Final = _style("heading", 11.5, spaceBefore=10, spaceAfter=4)
 BODY: Final = _style("body", 9.5)
 CELL: Final = _style("cell", 8)
+#: Above a chart.
+CAPTION: Final = _style("caption", 8.5, spaceBefore=4, spaceAfter=3)
 _HEADER: Final = ParagraphStyle("header", CELL, textColor=_DIM)
 
 

@@ -9,7 +9,7 @@ from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creditsys import charts, maps
+from creditsys import chart_plans, charts, maps
 from creditsys.charts import FILLS, Cell, Series
 from creditsys.marks import grade_colour
 
@@ -101,7 +101,7 @@ def test_lines_of_four_series_differ_in_dash_and_mark() -> None:
 
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
 def test_scales_hold_their_values(one: float, other: float) -> None:
-    low, high, ticks = charts._scale(min(0.0, one, other), max(0.0, one, other))
+    low, high, ticks = chart_plans.scale(min(0.0, one, other), max(0.0, one, other))
     assert low <= min(0.0, one, other) + 1e-3
     assert high >= max(0.0, one, other) - 1e-3
     assert 2 <= len(ticks) <= 9
