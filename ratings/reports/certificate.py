@@ -104,7 +104,9 @@ def _certifiable(entry: Entry, on: date) -> Grade:
         raise Refused(f"{whose}现在没有信用等级（{grade.reason}），不签发等级证书。")
     if not grade.holds(on):
         until = shown_day(grade.valid_until or on)
-        raise Refused(f"{whose}的 {grade.grade} 级自{until}起已失效，不签发等级证书；新的等级公布后可以签发。")
+        raise Refused(
+            f"{whose}的 {grade.grade} 级自{until}起已失效，不签发等级证书；新的等级公布后可以签发。"
+        )
     return grade
 
 
@@ -207,7 +209,10 @@ class _Wall(Flowable):
         size = _size_for(facts, wide, room)
         for label, value in facts:
             self._put(pdf.paragraph(label, _style(size, colour=_DIM)), _SIDE, top, size * 6)
-            top += self._put(pdf.paragraph(value, _style(size)), _SIDE + size * 6, top, wide - size * 6) + size * 0.3
+            top += (
+                self._put(pdf.paragraph(value, _style(size)), _SIDE + size * 6, top, wide - size * 6)
+                + size * 0.3
+            )
 
     def _grade(self) -> None:
         said, canvas = self._said, self.canv
