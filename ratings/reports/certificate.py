@@ -58,6 +58,18 @@ class Certificate:
     #: an objection to the grade is being heard
     under_objection: bool
 
+    @property
+    def grade_shown(self) -> str:
+        """The letter and the word."""
+        return f"{self.grade} 级　{self.label}" if len(self.grade) <= 2 else f"{self.grade}　{self.label}"
+
+    @property
+    def validity(self) -> str:
+        """From when until when, the last day included."""
+        if self.valid_until is None:
+            return f"自{shown_day(self.valid_from)}起，至下一次公布为止"
+        return f"自{shown_day(self.valid_from)}起，至{shown_day(self.valid_until - timedelta(days=1))}止"
+
 
 def certificate(pharmacy: Pharmacy, on: date) -> Certificate:
     """What the certificate of a pharmacy says on a day.
@@ -196,7 +208,7 @@ class _Wall(Flowable):
             ("定点编码", said.code),
             ("地址", said.address or "—"),
             ("评价周期", Period.parse(said.period).label),
-            ("有效期", _validity(said)),
+            ("有效期", said.validity),
             ("评价规则", said.scheme),
             ("公布序号", f"{said.seq}（发布 {said.publication}）"),
         ]
@@ -219,8 +231,7 @@ class _Wall(Flowable):
         wide = self.width - _SIDE - _RIGHT
         mark = grade_mark(said.position, said.grades, said.grade, _MARK)
         mark.drawOn(canvas, _RIGHT + (wide - _MARK) / 2, self.height - 172 - _MARK)
-        words = f"{said.grade} 级　{said.label}" if len(said.grade) <= 2 else f"{said.grade}　{said.label}"
-        self._put(_fitted(words, wide, 74, 32, 12, TA_CENTER), _RIGHT, 172 + _MARK + 8, wide)
+        self._put(_fitted(said.grade_shown, wide, 74, 32, 12, TA_CENTER), _RIGHT, 172 + _MARK + 8, wide)
 
     def _foot(self) -> None:
         stamp, square = self._stamp, 27 * mm
@@ -265,13 +276,6 @@ class _Wall(Flowable):
         _, high = paragraph.wrap(wide, self.height)
         paragraph.drawOn(self.canv, x, self.height - top - high)
         return float(high)
-
-
-def _validity(said: Certificate) -> str:
-    """From when until when, the last day included."""
-    if said.valid_until is None:
-        return f"自{shown_day(said.valid_from)}起，至下一次公布为止"
-    return f"自{shown_day(said.valid_from)}起，至{shown_day(said.valid_until - timedelta(days=1))}止"
 
 
 def _fitted(

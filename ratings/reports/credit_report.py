@@ -133,7 +133,7 @@ def _history(said: CreditReport) -> list[Flowable]:
             )
             for row in reversed(said.history)
         ],
-        (2.4, 1.6, 1.9, 1.7, 1.4, 2.7, 4.3),
+        (2.6, 1.7, 2.3, 1.7, 1.4, 2.7, 3.6),
     )
     return layout.part(table, above=score_line(dots, names) if len(dots) > 1 else ())
 
@@ -200,7 +200,7 @@ def _ahead(told: Reasons) -> list[Flowable]:
     rows = [
         (
             month_end_text(stage.day),
-            "\n".join(f"{text}。" for text in stage.texts),
+            "\n".join(f"{text}。" for text in stage.texts) or "记录的分值随时间递减。",
             decimal_text(stage.score) if stage.position >= 0 else "—",
             _stage_grade(stage.position, told)
             + ("（变好）" if stage.better else "（变差）" if stage.worse else ""),

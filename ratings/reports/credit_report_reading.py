@@ -192,7 +192,7 @@ def _violations(shops: Sequence[int], pharmacy: Pharmacy) -> Table:
         "违法违规记录",
         ("文书号、作出机关", "类型、依据", "情节、性质", "涉及基金", "日期", "处理措施"),
         rows,
-        (4.2, 4.2, 1.7, 2.3, 2.4, 2.4),
+        (4.1, 4.1, 2, 2.3, 2.5, 2.3),
         note=f"现行有效的处理决定共 {len(found)} 件，涉及基金合计 {whole}。已撤销或已修复的不列入。"
         if found
         else "",

@@ -45,7 +45,7 @@ def part(
     else:
         found.append(pdf.paragraph(table.none))
     if table.note:
-        found.append(pdf.paragraph(table.note, pdf.CELL))
+        found += [pdf.gap(3), pdf.paragraph(table.note, pdf.CELL)]
     return found
 
 
