@@ -61,7 +61,7 @@ class Certificate:
     @property
     def grade_shown(self) -> str:
         """The letter and the word."""
-        return f"{self.grade} 级　{self.label}" if len(self.grade) <= 2 else f"{self.grade}　{self.label}"
+        return f"{self.grade} {'级 ' if len(self.grade) <= 2 else ''}{self.label}"
 
     @property
     def validity(self) -> str:
