@@ -236,6 +236,11 @@ def test_the_pharmacys_page_offers_and_lists(role: str, shops: list[Pharmacy]) -
     page = in_role(role, HERE).get(reverse("admin:ratings_pharmacy_change", args=(shops[0].pk,)))
     body = page.content.decode()
     assert row.shown_number in body
+    whole = f"{reverse('admin:ratings_issueddocument_changelist')}?pharmacy__id__exact={shops[0].pk}"
+    assert whole in body
+    other = made(shops[2])
+    listed = page.client.get(whole).context["cl"].result_list
+    assert [row, other] == [*listed, other]
     for name in ("report", "certificate"):
         assert (asks(name, shops[0]) in body) == (role != INSPECTOR)
 
