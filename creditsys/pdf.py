@@ -16,6 +16,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from django.conf import settings
+from reportlab.graphics import shapes
 from reportlab.graphics.barcode.qr import QrCodeWidget
 from reportlab.graphics.shapes import Drawing
 from reportlab.lib import colors
@@ -35,6 +36,7 @@ from reportlab.platypus import (
     Spacer,
     TableStyle,
 )
+from reportlab.platypus.tables import CellStyle
 
 FONT: Final = "NotoSansSC"
 _MARGIN: Final = 14 * mm
@@ -225,7 +227,7 @@ class _NumberedCanvas(Canvas):
         bare: bool,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{**kwargs, "initialFontName": FONT})
         self._sheet, self._heading, self._foot, self._bare = sheet, heading, foot, bare
         self._pages: list[dict[str, Any]] = []
         if made_at is not None:
@@ -265,6 +267,9 @@ def _font() -> Any:
     ttfonts.makeToUnicodeCMap = lambda name, subset: given(name, [_utf16(code) for code in subset])
     font = ttfonts.TTFont(FONT, str(settings.PDF_FONT))
     pdfmetrics.registerFont(font)
+    # Drawings and cells begin in this one, whether they have text or not: else Helvetica is named, and not embedded.
+    shapes.STATE_DEFAULTS["fontName"] = FONT
+    CellStyle.fontname = FONT
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=FONT, italic=FONT, boldItalic=FONT)
     return font
 

@@ -3,9 +3,10 @@
 import re
 from typing import Any, Final
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -15,13 +16,18 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from ratings.admin import show
+from ratings.admin.asking import line
 from ratings.admin.base import ReadOnlyAdmin
 from ratings.admin.desk.history import published_badge, scheme_names
 from ratings.admin.filters import DistrictFilter, PeriodFilter
+from ratings.admin.issuing import check_may_issue, issue_page, may_issue
 from ratings.admin.on_record import refuse
 from ratings.admin.scope import visible
 from ratings.admin.search import SearchedByPharmacy
 from ratings.models import IssuedDocument, Pharmacy, PublishedGrade
+from ratings.reports.certificate import certificate, issue_certificate
+from ratings.reports.credit_report import issue_report
+from ratings.reports.credit_report_reading import PURPOSE_LENGTH, RECIPIENT_LENGTH
 from ratings.services import documents
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
@@ -58,7 +64,11 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     sortable_by = ()
 
     def get_urls(self) -> list[Any]:
-        own = self.own_paths(("<int:number>/file/", self.file_view, "file"))
+        own = self.own_paths(
+            ("<int:number>/file/", self.file_view, "file"),
+            ("report/<int:pharmacy_id>/", self.report_view, "report"),
+            ("certificate/<int:pharmacy_id>/", self.certificate_view, "certificate"),
+        )
         return own + super().get_urls()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -118,6 +128,49 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
         answer["Cache-Control"] = "no-store"
         return answer
 
+    def report_view(self, request: HttpRequest, pharmacy_id: int) -> HttpResponse:
+        """Asks for whom and what for, and issues the credit report of a pharmacy."""
+        shop = _shop(request, pharmacy_id)
+        return issue_page(
+            request,
+            self,
+            "签发信用报告",
+            lambda values, by, site: issue_report(shop, **values, by=by, site=site),
+            back=show.change_url(shop),
+            summary=[("药店", _shop_link(shop)), ("区县", shop.district.name)],
+            note="报告载明登记信息、公布的信用等级及其理由、现行有效的违法违规和查实的举报投诉、异议和信用修复的结果，"
+            "不含经办人员和举报人。可以交给药店。",
+            form=ReportForm,
+            initial={"recipient": shop.name if len(shop.name) <= RECIPIENT_LENGTH else f"药店 {shop.code}"},
+        )
+
+    def certificate_view(self, request: HttpRequest, pharmacy_id: int) -> HttpResponse:
+        """Issues the certificate of the grade that holds today, or says why there is none."""
+        shop = _shop(request, pharmacy_id)
+        summary: list[tuple[str, Any]] = [("药店", _shop_link(shop))]
+        refusal = ""
+        try:
+            said = certificate(shop, timezone.localdate())
+        except Refused as refused:
+            refusal = str(refused)
+        else:
+            summary += [
+                ("等级", said.grade_shown),
+                ("评价周期", show.period_label(said.period)),
+                ("有效期", said.validity),
+                ("公布序号", str(said.seq)),
+            ]
+        return issue_page(
+            request,
+            self,
+            "签发等级证书",
+            lambda _values, by, site: issue_certificate(shop, by=by, site=site),
+            back=show.change_url(shop),
+            summary=summary,
+            note="证书供药店张贴，载明当前公布的等级；等级变动后，扫码查询到的是新的等级。",
+            refusal=refusal,
+        )
+
     @display(description="编号")
     def shown_number(self, row: IssuedDocument) -> str:
         return row.shown_number
@@ -143,6 +196,29 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
         return show.badge("good", "有") if row.signed else show.badge("plain", "无")
 
 
+class ReportForm(forms.Form):
+    """For whom a credit report is, and what for."""
+
+    recipient = line(
+        "提供给", most=RECIPIENT_LENGTH, help_text="印在报告上，如：药店本身、某银行、某部门；不填个人姓名"
+    )
+    purpose = line(
+        "用途",
+        most=PURPOSE_LENGTH,
+        help_text="如：药店了解自身信用状况、评选先进资格审查；印在报告上，记入操作记录",
+    )
+
+
+def beginnings(request: HttpRequest, pharmacy: Pharmacy) -> list[tuple[str, str]]:
+    """What can be issued about a pharmacy, with the address that asks; none for those who may not."""
+    if not may_issue(request):
+        return []
+    return [
+        (title, reverse(f"admin:ratings_issueddocument_{name}", args=(pharmacy.pk,)))
+        for title, name in (("签发信用报告", "report"), ("签发等级证书", "certificate"))
+    ]
+
+
 def documents_of(request: HttpRequest, pharmacy: Pharmacy) -> dict[str, Any]:
     """The table of what was issued about a pharmacy, newest first."""
     rows = [
@@ -157,6 +233,16 @@ def documents_of(request: HttpRequest, pharmacy: Pharmacy) -> dict[str, Any]:
     ]
     more = show.list_url(IssuedDocument, pharmacy__id__exact=pharmacy.pk)
     return show.table("签发的文书", ("编号", "种类", "评价周期", "用途", "签发"), rows, more=more)
+
+
+def _shop(request: HttpRequest, pharmacy_id: int) -> Pharmacy:
+    """A pharmacy in the user's scope. 403 for those who may not issue, 404 outside the scope."""
+    check_may_issue(request)
+    shops = visible(request, Pharmacy.objects.select_related("district", "enterprise", "predecessor"))
+    shop = shops.filter(pk=pharmacy_id).first()
+    if shop is None:
+        raise Http404("没有这家药店，或者它不在您的管辖范围内。")
+    return shop
 
 
 def _shop_link(pharmacy: Pharmacy) -> SafeString:

@@ -22,6 +22,12 @@ def may_issue(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("ratings.add_issueddocument"))
 
 
+def check_may_issue(request: HttpRequest) -> None:
+    """Raises PermissionDenied for those who may not issue documents."""
+    if not may_issue(request):
+        raise PermissionDenied("文书由经办员、审核员或审批员签发。")
+
+
 def issue_page(
     request: HttpRequest,
     admin: ScopedAdmin,
@@ -41,8 +47,7 @@ def issue_page(
     says beforehand why it cannot be issued; what ``issue`` refuses stands over the form, and on record,
     and what was typed stays. Raises PermissionDenied for those who may not issue.
     """
-    if not may_issue(request):
-        raise PermissionDenied("文书由经办员、审核员或审批员签发。")
+    check_may_issue(request)
 
     def do(values: dict[str, Any]) -> tuple[str, str]:
         document = issue(values, Actor.of(request), request.build_absolute_uri("/"))

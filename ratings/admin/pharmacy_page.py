@@ -7,12 +7,14 @@ from django.http import HttpRequest
 
 from ratings.admin import show
 from ratings.admin.desk.history import published_history
+from ratings.admin.documents import documents_of
 from ratings.admin.grades import measure_titles, rating_badge, reason_not_rated, run_scope
 from ratings.admin.scope import visible
 from ratings.models import (
     Complaint,
     Fact,
     FundPayment,
+    IssuedDocument,
     MeasureValue,
     Pharmacy,
     PharmacyVersion,
@@ -37,6 +39,7 @@ def pharmacy_page(request: HttpRequest, pharmacy: Pharmacy) -> list[dict[str, An
         (ServiceStatus, _statuses),
         (FundPayment, _payments),
         (MeasureValue, _measures),
+        (IssuedDocument, documents_of),
     )
     tables = [
         maker(request, pharmacy)

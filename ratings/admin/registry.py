@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from creditsys.geo import to_wgs84
 from ratings.admin import show
 from ratings.admin.base import ScopedAdmin
+from ratings.admin.documents import beginnings
 from ratings.admin.exports import ExportAdmin
 from ratings.admin.filters import ChainFilter, DistrictFilter
 from ratings.admin.pharmacy_page import pharmacy_page
@@ -138,7 +139,7 @@ class PharmacyAdmin(RegistryAdmin):
     search_help_text = "定点编码或名称"
     list_filter = (DistrictFilter, ChainFilter)
     autocomplete_fields = ("enterprise", "predecessor")
-    change_form_after_template = "ratings/admin/tables.html"
+    change_form_after_template = "ratings/admin/pharmacy.html"
     fieldsets = (
         (None, {"fields": ("code", "name", "enterprise", "is_chain", "district")}),
         ("地点与联系", {"fields": ("street", "address", "latitude", "longitude", "place_datum", "contact")}),
@@ -204,4 +205,4 @@ class PharmacyAdmin(RegistryAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     def page_context(self, request: HttpRequest, obj: Pharmacy) -> dict[str, Any]:
-        return {"tables": pharmacy_page(request, obj)}
+        return {"tables": pharmacy_page(request, obj), "beginnings": beginnings(request, obj)}

@@ -12,7 +12,6 @@ token; with ``no-referrer``, browsers would send none of what Django compares it
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,25 +25,23 @@ from django.views.decorators.http import require_http_methods
 
 from creditsys.addresses import client_address
 from creditsys.marks import grade_badge
-from ratings.models import Adjustment, Complaint, NoticeLink, Objection, Pharmacy, RatingPeriod, Violation
+from ratings.models import Adjustment, Complaint, NoticeLink, Objection, Pharmacy, Violation
 from ratings.public.shell import body_size, guarded
 from ratings.rules.exact import decimal_text
 from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES
 from ratings.rules.periods import Period
 from ratings.rules.telling import month_end_text
-from ratings.rules.vocabulary import GRAVITIES
 from ratings.services.errors import Refused
-from ratings.services.explanations import explain_rating, explain_rerating
+from ratings.services.explanations import explain_standing
 from ratings.services.links import LinkClosed, check_browser, find_link, new_secret, open_link, visitor
 from ratings.services.objection_reviews import REVIEW_TERM, review_until
 from ratings.services.objections import check_objection, receive_objection
 from ratings.services.redress import lineage
-from ratings.services.repairs import WAITS
+from ratings.services.rights import rights_under_notice
 from ratings.services.schemes import parsed
 from ratings.services.standing import Standing, standing
 from ratings.services.steps import shown_day
-from ratings.services.terms import deadline, term
 
 #: Files that one objection may bring through a link.
 MAX_FILES: Final = 5
@@ -200,7 +197,7 @@ def _closed(request: HttpRequest, kind: str) -> HttpResponse:
 def _result(
     request: HttpRequest, link: NoticeLink, token: str, *, typed: Typed | None = None, error: str = ""
 ) -> HttpResponse:
-    rating, today = link.rating, timezone.localdate()
+    rating = link.rating
     period = rating.run.life
     scheme = parsed(rating.run.scheme)
     now = standing(rating)
@@ -223,7 +220,9 @@ def _result(
         "dates": (shown_day(period.notice_from), shown_day(period.notice_until))
         if period.notice_from and period.notice_until
         else None,
-        "rights": _rights(period, today),
+        "rights": rights_under_notice(
+            period, timezone.localdate(), how="用本页下方的表格提出，也可到窗口提出"
+        ),
         "objections": [_told(row) for row in objections],
         "form": {
             **_form(link, explanation, typed or Typed()),
@@ -238,9 +237,7 @@ def _result(
 def _explained(link: NoticeLink, now: Standing) -> tuple[Explanation | None, str]:
     """Every point in Chinese; where the stored result cannot be confirmed, a remark instead."""
     try:
-        if now.rerating is not None:
-            return explain_rerating(now.rerating, over_time=True), ""
-        return explain_rating(link.rating, over_time=True), ""
+        return explain_standing(link.rating, now, over_time=True), ""
     except Refused:
         return None, "计算依据暂时无法显示，请与我们联系，我们会尽快核实并告知。"
 
@@ -274,53 +271,6 @@ def _changes(link: NoticeLink, names: list[tuple[str, str]]) -> list[dict[str, A
         }
         for row in rows.order_by("decided_at", "id")
     ]
-
-
-def _rights(period: RatingPeriod, today: date) -> list[tuple[str, str, str]]:
-    """(right, what it means with its dates, legal basis), in the order in which they are used."""
-    answer, last = term("objection_answer", today), term("objection_last", today)
-    review, appeal = term("review_apply", today), term("reconsideration_apply", today)
-    until = f"{shown_day(period.notice_until)}（含当日）前" if period.notice_until else "公示期内"
-    due = deadline("objection_answer", today)
-    remark = "" if due.known else "，该年放假安排尚未公布，按周一至周五推算"
-    return [
-        (
-            "陈述、申辩和异议",
-            f"认为事实有误、文字有误、有遗漏、已过期限或列入错误的，可在 {until}用本页下方的表格提出，"
-            "也可到窗口提出。陈述申辩不会使评价变得更重。",
-            answer.source,
-        ),
-        (
-            "答复的时间",
-            f"我们在收到后 {answer.length_text}内答复（今天提出的，至 {shown_day(due.day)}{remark}）；"
-            f"情况复杂的可以延长，前后不超过 {last.length_text}。",
-            last.source,
-        ),
-        (
-            "复核",
-            f"异议未被采纳的，可在决定送达后 {review.length_text}内申请复核（{REVIEW_TERM}），由另外的人决定。",
-            review.source,
-        ),
-        (
-            "行政复议",
-            f"等级正式发布后，认为侵犯合法权益的，可以自知道之日起 {appeal.length_text}内依法申请行政复议。",
-            appeal.source,
-        ),
-        ("信用修复", _repair(today), term("repair_wait_serious", today).source),
-    ]
-
-
-def _repair(today: date) -> str:
-    """The way to a better grade where the facts are right."""
-    waits = {gravity: term(name, today) for gravity, name in WAITS.items()}
-    after = "；".join(
-        f"情节{GRAVITIES[gravity].label}的，{f'满 {wait.length_text}后' if wait.length else '随时'}"
-        for gravity, wait in waits.items()
-    )
-    return (
-        f"记录属实的，整改到位并作出信用承诺后，可以到窗口申请信用修复（自处理决定之日起，{after}可以申请）。"
-        "准予修复的，该记录自决定之日起不再计入评价，等级随即重新评定。"
-    )
 
 
 def _told(row: Objection) -> dict[str, Any]:

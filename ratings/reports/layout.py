@@ -1,12 +1,16 @@
 """What documents share: how they say their number and where they are verified, and how the office signs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, KeepTogether, Table, TableStyle
+from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.platypus import Flowable, KeepTogether, TableStyle
+from reportlab.platypus import Table as Grid
 
 from creditsys import pdf
 from ratings.services.documents import Stamp
@@ -14,6 +18,45 @@ from ratings.services.steps import shown_day
 
 _QR: Final = 24 * mm
 _RIGHT: Final = ParagraphStyle("right", pdf.BODY, alignment=TA_RIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A part of a document that is a table: what it says, without how it looks."""
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    #: of the width, a column
+    shares: Sequence[float]
+    #: below the rows
+    note: str = ""
+    #: what stands in place of the rows where there are none
+    none: str = "无"
+
+
+def part(
+    table: Table, width: float = pdf.PORTRAIT.width, *, above: Sequence[Flowable] = ()
+) -> list[Flowable]:
+    """A table under its heading; ``above`` stands between them, such as a chart of the same numbers."""
+    found = [*pdf.heading(table.title), *above]
+    if table.rows:
+        found.append(pdf.table(table.headers, table.rows, table.shares, width))
+    else:
+        found.append(pdf.paragraph(table.none))
+    if table.note:
+        found += [pdf.gap(3), pdf.paragraph(table.note, pdf.CELL)]
+    return found
+
+
+def clipped(text: str, width: float = pdf.PORTRAIT.width, size: float = 8) -> str:
+    """``text`` cut with … so that it fits on one line, such as the one on top of each page."""
+    pdf.lacking("")  # has the font registered
+    if stringWidth(text, pdf.FONT, size) <= width:
+        return text
+    while text and stringWidth(text + "…", pdf.FONT, size) > width:
+        text = text[:-1]
+    return text + "…"
 
 
 def foot(stamp: Stamp) -> str:
@@ -33,7 +76,7 @@ def verification(stamp: Stamp, width: float, said: str = "扫码核验真伪和�
         pdf.paragraph(f"编号：{stamp.number}　验证码：{stamp.code}", pdf.CELL),
         pdf.paragraph(f"核验地址：{stamp.address}", pdf.CELL),
     ]
-    block = Table([[pdf.qr(stamp.address, _QR), words]], colWidths=[_QR + 4 * mm, width - _QR - 4 * mm])
+    block = Grid([[pdf.qr(stamp.address, _QR), words]], colWidths=[_QR + 4 * mm, width - _QR - 4 * mm])
     block.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "MIDDLE"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
     return KeepTogether([block])
 

@@ -10,6 +10,7 @@ from ratings.rules.periods import Period
 from ratings.services.errors import Refused
 from ratings.services.runs import stored_peers
 from ratings.services.schemes import parsed
+from ratings.services.standing import Standing
 from ratings.signals import read_signals
 
 
@@ -34,6 +35,16 @@ def explain_rerating(rerating: Rerating, *, over_time: bool = False) -> Explanat
     """
     name = f"复评 #{rerating.pk}"
     return _explain(rerating, rerating.rating, rerating.cutoff, name, "请查明原因，重新复评。", over_time)
+
+
+def explain_standing(rating: Rating, now: Standing, *, over_time: bool = False) -> Explanation:
+    """What the grade as it stands rests on: the newest approved re-rating, or the rating itself.
+
+    Raises Refused as explain_rating does.
+    """
+    if now.rerating is not None:
+        return explain_rerating(now.rerating, over_time=over_time)
+    return explain_rating(rating, over_time=over_time)
 
 
 def _explain(

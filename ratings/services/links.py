@@ -72,16 +72,17 @@ def check_issue(period: RatingPeriod | None, *, at: datetime | None = None) -> d
 
 
 @transaction.atomic
-def issue_link(rating: Rating, *, by: Actor, at: datetime | None = None) -> str:
+def issue_link(rating: Rating, *, by: Actor, at: datetime | None = None, token: str = "") -> str:
     """A new one-time link for one rating; one issued before holds no more. The token, kept nowhere.
 
-    Raises Refused as ``check_issue`` does.
+    ``token`` is one of ``new_secret`` that stands in a letter already. Raises Refused as
+    ``check_issue`` does.
     """
     moment = at or timezone.now()
     period = RatingPeriod.objects.select_for_update(no_key=True).filter(run_id=rating.run_id).first()
     expires = check_issue(period, at=moment)
     NoticeLink.objects.filter(rating=rating, revoked_at=None).update(revoked_at=moment)
-    token = new_secret()
+    token = token or new_secret()
     row = NoticeLink.objects.create(
         rating=rating,
         token_sha256=token_hash(token),

@@ -21,9 +21,11 @@ def test_text_comes_out_as_it_went_in() -> None:
 
 
 def test_fonts_are_embedded() -> None:
-    found = fonts(pdf.render("题", "页眉", [pdf.paragraph("某某大药房")]))
-    assert found
-    assert all(found.values())
+    made = pdf.render("题", "页眉", [pdf.paragraph("某某大药房"), pdf.qr("x"), pdf.facts([("甲", "乙")])])
+    assert fonts(made)
+    assert all(fonts(made).values())
+    # nor one that readers are to have, which has no description to embed it by
+    assert b"Helvetica" not in made
 
 
 def test_characters_beyond_the_first_plane_come_out_too() -> None:

@@ -8,12 +8,14 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from ratings.models import Pharmacy, Rating, RatingPeriod, RatingRun, SchemeVersion
+from ratings.reports.certificate import issue_certificate
+from ratings.reports.credit_report import issue_report
 from ratings.rules.periods import Period
 from ratings.services import adjustments, evidence, objections, periods, repairs, review
 from ratings.services.interim import find_interim
@@ -31,7 +33,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 _NO_PAGES = ("_download", "_file", "_export", "_template", "_problems", "notice_csv", "_autocomplete")
 _DESK = (
     "ratingperiod", "reviewitem", "adjustment", "objection", "creditrepair", "evidence", "noticelink",
-    "publication", "publishedgrade",
+    "publication", "publishedgrade", "issueddocument",
 )  # fmt: skip
 #: Outside the menu.
 _STARTS = ("/admin/", "/admin/ratings/evidence/", "/admin/ratings/noticelink/", "/notice/")
@@ -91,6 +93,16 @@ def work_on_what_is_published(shops: dict[str, Pharmacy]) -> None:
     )
 
 
+def issued(shop: Pharmacy) -> tuple[str, ...]:
+    """A report and a certificate are issued; the pages that ask for more of them."""
+    report = issue_report(shop, recipient="某银行", purpose="贷款审查", by=CLERK, site="http://site.example")
+    issue_certificate(shop, by=CLERK, site="http://site.example")
+    assert report.pharmacy == shop
+    return tuple(
+        reverse(f"admin:ratings_issueddocument_{name}", args=(shop.pk,)) for name in ("report", "certificate")
+    )
+
+
 def second_half(shops: dict[str, Pharmacy]) -> RatingPeriod:
     """The second half-year under review, with an adjustment approved and one open."""
     scheme = SchemeVersion.objects.get()
@@ -117,7 +129,7 @@ def test_every_page_of_the_desk(
     work_on_what_is_published(shops)
     root = Official(browser, live_server.url, "root")
     seen: Counter[str] = Counter()
-    crawl(root, seen, _STARTS)
+    crawl(root, seen, (*_STARTS, *issued(shops["湖塘大药房"])))
 
     for waiting in adjustments.Adjustment.objects.filter(state="PROPOSED", period=period):
         # An interim change that is turned down is found again before notice.

@@ -18,7 +18,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from ratings.admin.desk.acts import DeskAdmin
-from ratings.models import AuditEvent, AuditLink, Rating, RatingPeriod, RatingRun, StaffScope
+from ratings.models import AuditEvent, AuditLink, Pharmacy, Rating, RatingPeriod, RatingRun, StaffScope
 from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, record
 from ratings.services.evidence import add_evidence
@@ -71,6 +71,8 @@ OWN: Final = {
     "noticelink_district": "add",
     "publication_file": "view",
     "issueddocument_file": "view",
+    "issueddocument_report": "add",
+    "issueddocument_certificate": "add",
     "publication_verify": "view",
 }
 #: Pages whose right is told by the act: see the test of acts.
@@ -95,6 +97,7 @@ def pages(model_admin: Any) -> Iterator[tuple[str, str]]:
         "token": "none",
         "kind_id": "violations",
         "rating_id": first(Rating),
+        "pharmacy_id": first(Pharmacy),
         "run_id": first(RatingRun),
         "period_id": first(RatingPeriod),
         "code": 330602,
