@@ -4,7 +4,6 @@ While public notice lasts it tells the preliminary grade, once that is published
 the ledger. It tells what the page of a one-time link tells: no names of staff, no reporter, no proposals.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,7 +26,6 @@ from ratings.rules.periods import Period
 from ratings.rules.scheme import Scheme
 from ratings.rules.telling import month_end_text
 from ratings.services import documents
-from ratings.services.adjustments import grade_name
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_standing
@@ -40,9 +38,10 @@ from ratings.services.steps import shown_day
 
 _WIDTH: Final = pdf.PORTRAIT.width
 _TITLE: Final = ParagraphStyle("letter title", pdf.TITLE, alignment=TA_CENTER, spaceAfter=10)
-_TEXT: Final = ParagraphStyle("letter text", pdf.BODY, fontSize=10.5, leading=17)
+_TEXT: Final = ParagraphStyle("letter text", pdf.BODY, fontSize=10.5, leading=16)
 #: Two characters, as Chinese letters begin a paragraph.
 _BODY: Final = ParagraphStyle("letter body", _TEXT, firstLineIndent=21)
+_GRADE: Final = ParagraphStyle("letter grade", pdf.BODY, fontSize=15, leading=22, alignment=TA_CENTER)
 _SMALL: Final = ParagraphStyle("letter small", pdf.CELL, fontSize=8.5, leading=12.5)
 #: Parts of the letter are numbered.
 _NUMBERS: Final = "一二三四五六七八"
@@ -95,6 +94,8 @@ class Said:
     #: why there is no grade, where the ledger says it
     reason: str
     explanation: Explanation
+    #: the grade that follows from the explanation; where it is another, a change below tells why
+    reckoned: str
     #: (month, grade from then on) where time alone changes the grade
     later: tuple[tuple[str, str], ...]
     changes: tuple[Change, ...]
@@ -128,7 +129,7 @@ def issue_letter(
     moment = at or timezone.now()
     token, link = "", None
     if with_link:
-        until = check_issue(RatingPeriod.objects.filter(run_id=rating.run_id).first(), at=moment)
+        until = check_issue(_period(rating), at=moment)
         token = new_secret()
         address = f"{settings.SITE_URL or site.rstrip('/')}{reverse('public:link', args=(token,))}"
         # It ends with that day: when the next one begins.
@@ -155,9 +156,8 @@ def issue_letter(
 
 def read_letter(rating: Rating, *, at: datetime, link: Link | None = None) -> Said:
     """What the letter to a rating says at a moment. Raises Refused as ``issue_letter`` does."""
-    period = RatingPeriod.objects.filter(run_id=rating.run_id).first()
+    period = _period(rating)
     preliminary = is_preliminary(period, at=at)
-    assert period is not None  # is_preliminary refuses it
     scheme, now, today = parsed(rating.run.scheme), standing(rating), timezone.localdate(at)
     row = None if preliminary else _published(rating)
     explanation = explain_standing(rating, now, over_time=True)
@@ -175,17 +175,15 @@ def read_letter(rating: Rating, *, at: datetime, link: Link | None = None) -> Sa
         scheme=f"《{document.title}》第{document.version}版",
         authority=document.authority,
         basis=document.legal_basis,
-        grade=grade_name(scheme, position) if position >= 0 else "不予评级",
+        grade=_grade(scheme, position),
         meaning=scheme.grades[position].meaning if position >= 0 else "",
         score=decimal_text(score) if score is not None else "",
         facts=_notice(period) if row is None else _in_ledger(row),
         reason=row.reason if row is not None and row.position < 0 else "",
         explanation=explanation,
+        reckoned=_grade(scheme, scheme.positions[explanation.grade] if explanation.rated else -1),
         later=tuple(
-            (
-                month_end_text(stage.day),
-                grade_name(scheme, stage.position) if stage.position >= 0 else "不予评级",
-            )
+            (month_end_text(stage.day), _grade(scheme, stage.position))
             for stage in explanation.timeline
             if stage.better or stage.worse
         ),
@@ -195,6 +193,13 @@ def read_letter(rating: Rating, *, at: datetime, link: Link | None = None) -> Sa
         seq=row.seq if row is not None else None,
         link=link,
     )
+
+
+def _period(rating: Rating) -> RatingPeriod:
+    found = RatingPeriod.objects.filter(run_id=rating.run_id).first()
+    if found is None:
+        raise Refused(f"评价批次 #{rating.run_id} 还没有建立评价周期，不签发告知书。")
+    return found
 
 
 def _published(rating: Rating) -> PublishedGrade:
@@ -208,6 +213,13 @@ def _published(rating: Rating) -> PublishedGrade:
             "请从那一条评价结果签发。"
         )
     return row
+
+
+def _grade(scheme: Scheme, position: int) -> str:
+    """Such as ``D（差）``."""
+    if position < 0:
+        return "无等级"
+    return f"{scheme.grades[position].name}（{scheme.grades[position].label}）"
 
 
 def _notice(period: RatingPeriod) -> tuple[tuple[str, str], ...]:
@@ -236,8 +248,8 @@ def _changes(rating: Rating, scheme: Scheme) -> tuple[Change, ...]:
         Change(
             day=shown_day(timezone.localdate(row.decided_at)),
             cause=row.get_cause_display(),
-            before=grade_name(scheme, row.from_grade),
-            after=grade_name(scheme, row.to_grade),
+            before=_grade(scheme, row.from_grade),
+            after=_grade(scheme, row.to_grade),
             clause=row.clause,
             text=row.text,
         )
@@ -292,7 +304,7 @@ def _opening(said: Said) -> list[Flowable]:
     return [
         pdf.paragraph(f"{said.name}（定点编码 {said.code}，{said.district}）：", _TEXT),
         pdf.paragraph(
-            f"依据{basis}，按{said.scheme}（{said.authority}），对你店{said.period}的信用状况作了评价。{what}",
+            f"对你店{said.period}的信用状况，依据{basis}，按{said.scheme}（{said.authority}）作了评价。{what}",
             _BODY,
         ),
     ]
@@ -300,17 +312,17 @@ def _opening(said: Said) -> list[Flowable]:
 
 def _result(said: Said) -> list[Flowable]:
     pairs = [
-        ("等级", said.grade),
-        ("信用分", f"{said.score} 分" if said.score else "—"),
         ("评价周期", said.period),
+        ("信用分", f"{said.score} 分" if said.score else "—"),
         *said.facts,
     ]
-    lines = [f"不予评级的理由：{said.reason}"] if said.reason else []
+    lines = [f"没有等级的理由：{said.reason}。"] if said.reason else []
     if said.meaning:
         lines.append(said.meaning)
     if said.preliminary:
         lines.append("这是公示中的预评结果，尚未正式发布。")
-    return [pdf.facts(pairs, _WIDTH), *(pdf.paragraph(line, _BODY) for line in lines)]
+    grade = pdf.paragraph(f"等级：{said.grade}", _GRADE)
+    return [grade, pdf.facts(pairs, _WIDTH), *(pdf.paragraph(line, _BODY) for line in lines)]
 
 
 def _reasons(said: Said) -> list[Flowable]:
@@ -321,11 +333,14 @@ def _reasons(said: Said) -> list[Flowable]:
     rows = [row for part in told.indicators for row in _rows(part)]
     sums = [*(part.text for part in told.components), told.score_text, told.band_text]
     sums += [f"{cap.text}" for cap in told.caps if cap.strikes]
+    if said.reckoned != said.grade:
+        sums.append(f"按以上事实计算的等级为{said.reckoned}；因下述变更，为{said.grade}。")
     if told.note:
         sums.append(f"规则说明：{told.note}")
     return [
         pdf.table(("项目、事实和依据", "分值", "计至"), rows, (10, 1.5, 1.7), _WIDTH),
-        pdf.gap(1.5 * mm),
+        pdf.gap(1 * mm),
+        pdf.paragraph("计至：没有新的事实时，从该月底起不再计算。", _SMALL),
         *(pdf.paragraph(line, _SMALL) for line in sums),
     ]
 
@@ -352,14 +367,14 @@ def _rows(part: IndicatorPart) -> list[tuple[str, str, str]]:
 def _change_lines(said: Said) -> list[Flowable]:
     lines = []
     for change in said.changes:
-        moved = "等级不变" if change.before == change.after else f"{change.before} 变更为 {change.after}"
+        moved = "等级不变" if change.before == change.after else f"{change.before}变更为{change.after}"
         lines.append(f"{change.day}，{change.cause}：{moved}。理由：{change.text}。依据：{change.clause}。")
     return [pdf.paragraph(line.replace("。。", "。"), _BODY) for line in lines]
 
 
 def _ahead(said: Said) -> list[Flowable]:
     """What would raise the grade, and what time alone brings."""
-    if not said.explanation.rated:
+    if not said.explanation.rated or said.reckoned != said.grade:
         return []
     lines = list(said.explanation.outlook)
     if said.later:
@@ -372,7 +387,7 @@ def _rights(said: Said) -> list[Flowable]:
     rows = [(right.name, right.text, right.source) for right in said.rights]
     found = [pdf.table(("权利", "内容和期限", "依据"), rows, (1.6, 7, 3.2), _WIDTH)]
     if said.contact:
-        found.append(pdf.paragraph(f"受理和咨询：{said.contact}", _TEXT))
+        found += [pdf.gap(1.5 * mm), pdf.paragraph(f"受理和咨询：{said.contact}", _TEXT)]
     return found
 
 
