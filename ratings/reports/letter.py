@@ -36,6 +36,8 @@ from ratings.services.schemes import parsed
 from ratings.services.standing import standing
 from ratings.services.steps import shown_day
 
+#: Purpose of a letter with a one-time link in it, in the register: only who may issue links may have its file.
+WITH_LINK: Final = "附告知链接"
 _WIDTH: Final = pdf.PORTRAIT.width
 _TITLE: Final = ParagraphStyle("letter title", pdf.TITLE, alignment=TA_CENTER, spaceAfter=10)
 _TEXT: Final = ParagraphStyle("letter text", pdf.BODY, fontSize=10.5, leading=16)
@@ -142,6 +144,7 @@ def issue_letter(
         district=rating.district,
         period=rating.run.period,
         seq=said.seq,
+        purpose=WITH_LINK if link else "",
     )
     row = documents.issue(
         about, lambda stamp: drawn(said, stamp), by=by, site=site, at=moment, on_record=on_record

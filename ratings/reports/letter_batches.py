@@ -16,7 +16,7 @@ from ratings.services.letters import finish, write_next
 from ratings.services.schemes import parsed
 
 #: Called after each letter: whether it was issued.
-Progress = Callable[[bool], None]
+Progress = Callable[[bool], object]
 
 
 def write_letters(

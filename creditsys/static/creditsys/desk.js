@@ -1,3 +1,8 @@
+// A form that goes on with what takes several requests submits itself; without this, its button does.
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelector("form[data-go-on]")?.submit();
+});
+
 // The button beside a one-time link copies it; where the browser does not let us, the text is selected.
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-copy]").forEach((button) => {

@@ -21,6 +21,7 @@ from ratings.admin.scope import districts_of, sees_whole_city, visible
 from ratings.models import (
     Adjustment,
     District,
+    LetterBatch,
     Objection,
     PeriodMove,
     Publication,
@@ -33,6 +34,7 @@ from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, Move, moves_from
 from ratings.services import periods, review
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
+from ratings.services.letters import PUBLISHED
 from ratings.services.review import progress
 
 _KIND = {
@@ -55,6 +57,8 @@ _NOTES = {
     "abandon": "本次办理作废，不可恢复；可以重新评价后另行建立。",
     "reopen": "回到审核；再次公示、审定以后才能发布。",
 }
+#: States of a period of which letters are written.
+LETTERS_IN = {"PUBLIC_NOTICE", *PUBLISHED}
 _DANGER = {"abandon"}
 _MINOR = {"recall", "reopen"}
 
@@ -226,6 +230,7 @@ class RatingPeriodAdmin(DeskAdmin):
         listed = period.state not in {"COMPUTED", "ABANDONED"}
         reviews = period.state == "UNDER_REVIEW" and request.user.has_perm("ratings.review_ratingperiod")
         informs = period.state == "PUBLIC_NOTICE" and request.user.has_perm("ratings.add_noticelink")
+        writes = period.state in LETTERS_IN and request.user.has_perm("ratings.add_letterbatch")
         return self.page(
             request,
             "ratings/admin/desk/period.html",
@@ -242,6 +247,9 @@ class RatingPeriodAdmin(DeskAdmin):
             ],
             reviews=reviews,
             informs=informs,
+            writes=writes,
+            writes_all=writes and (period.district_id is not None or sees_whole_city(request)),
+            batches_url=show.list_url(LetterBatch, period__id__exact=period.pk),
             on_notice=period.state == "PUBLIC_NOTICE",
             items_url=show.list_url(ReviewItem, period=period.pk),
             objections_url=show.list_url(Objection, period__id__exact=period.pk),
