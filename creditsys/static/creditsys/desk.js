@@ -1,6 +1,7 @@
 // A form that goes on with what takes several requests submits itself; without this, its button does.
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelector("form[data-go-on]")?.submit();
+  const form = document.querySelector("form[data-go-on]");
+  if (form) setTimeout(() => form.submit(), 1000);
 });
 
 // The button beside a one-time link copies it; where the browser does not let us, the text is selected.
