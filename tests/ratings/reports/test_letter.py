@@ -1,7 +1,7 @@
 """The letter: everything that a pharmacy must be told, and nothing that it must not know."""
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ratings.services.explanations import explain_rating
 from ratings.services.facts import void_fact
 from ratings.services.links import find_link, issue_link
 from ratings.services.reratings import rerate
-from tests import factories
+from tests import desk, factories
 from tests.ratings.services.regrading import (
     APPROVER,
     AT,
@@ -136,12 +136,10 @@ class TestPreliminary:
         shops, period = city_in("UNDER_REVIEW")
         rating = rating_of(shops[GOOD], period)
         proposal = propose_adjustment(
-            rating, to_grade=1, reason_code="refuses_correction", text="逾期不整改", by=REVIEWER, at=AT
+            rating, to_grade=1, reason_code="not_rectified", text="逾期不整改", by=REVIEWER, at=AT
         )
         decide_adjustment(proposal, approve=True, text="内部意见", by=APPROVER, at=AT)
-        RatingPeriod.objects.filter(pk=period.pk).update(
-            state="PUBLIC_NOTICE", notice_from=AT.date(), notice_until=AT.date() + timedelta(days=6)
-        )
+        desk.walk(period, "PUBLIC_NOTICE")
         text = text_of(letter(shops[GOOD], period))
         assert "等级：B（良好）" in text
         assert "依规调整：A（优秀）变更为B（良好）" in text
@@ -156,14 +154,12 @@ class TestPreliminary:
         propose_adjustment(
             rating_of(shops[GOOD], period),
             to_grade=1,
-            reason_code="refuses_correction",
+            reason_code="not_rectified",
             text="尚未决定的提议",
             by=REVIEWER,
             at=AT,
         )
-        RatingPeriod.objects.filter(pk=period.pk).update(
-            state="PUBLIC_NOTICE", notice_from=AT.date(), notice_until=AT.date() + timedelta(days=6)
-        )
+        desk.walk(period, "PUBLIC_NOTICE")
         text = text_of(letter(shops[GOOD], period))
         assert "尚未决定的提议" not in text
         assert "等级：A（优秀）" in text
