@@ -131,6 +131,7 @@ _WORK: Final[list[dict[str, Any]]] = [
             _entry("发布", "publish", "publication"),
             _entry("公布等级", "workspace_premium", "publishedgrade"),
             _entry("签发的文书", "approval", "issueddocument"),
+            _entry("告知书批次", "mail", "letterbatch"),
         ],
     },
 ]

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ratings.models import District, Pharmacy, SchemeVersion
+from ratings.models import District, LetterBatch, Pharmacy, SchemeVersion
+from ratings.reports import letter_batches
 from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, Actor
 from ratings.services.interim import find_interim as find_interim_changes
@@ -66,3 +67,12 @@ def find_interim() -> list[int]:
     Run daily by beat; what is proposed already is left as it is. A person approves them.
     """
     return [adjustment.pk for adjustment in find_interim_changes(by=SYSTEM)]
+
+
+@shared_task(name="ratings.write_letters")
+def write_letters(batch_id: int) -> int:
+    """Write the letters of a batch that are not written yet; how many this worker wrote.
+
+    Several workers share them, and one that was killed is followed by the next that is asked.
+    """
+    return letter_batches.write_letters(LetterBatch.objects.select_related("period").get(pk=batch_id))

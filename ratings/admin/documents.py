@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -28,6 +29,7 @@ from ratings.models import IssuedDocument, Pharmacy, PublishedGrade
 from ratings.reports.certificate import certificate, issue_certificate
 from ratings.reports.credit_report import issue_report
 from ratings.reports.credit_report_reading import PURPOSE_LENGTH, RECIPIENT_LENGTH
+from ratings.reports.letter import WITH_LINK
 from ratings.services import documents
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
@@ -116,6 +118,9 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     def file_view(self, request: HttpRequest, number: int) -> HttpResponse:
         """The document as it was issued; on record."""
         row: IssuedDocument = self.visible_or_404(request, number)
+        if row.purpose == WITH_LINK and not request.user.has_perm("ratings.add_noticelink"):
+            # Whoever opens the link in it uses it up.
+            raise PermissionDenied("附告知链接的告知书只由可以签发告知链接的人员下载。")
         try:
             content = documents.content(row)
         except Refused as refused:

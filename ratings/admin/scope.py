@@ -23,6 +23,7 @@ from ratings.models import (
     Fact,
     ImportBatch,
     IssuedDocument,
+    LetterBatch,
     NoticeLink,
     Objection,
     Pharmacy,
@@ -94,6 +95,9 @@ _NARROWED: dict[type[Model], Callable[[frozenset[int]], Any]] = {
     PublishedGrade: lambda districts: Q(district__in=districts),
     # unlike a period of the whole city, a document of it says what lies in the other districts
     IssuedDocument: lambda districts: Q(district__in=districts),
+    LetterBatch: lambda districts: (
+        Q(district__in=districts) | Q(district=None, period__district__in=districts)
+    ),
     # what was published, when and by whom is public
     Publication: lambda _: Q(),
 }

@@ -37,6 +37,7 @@ BENCHES = (
     Bench("publication", (30_000, 500_000)),
     Bench("review", (30_000, 500_000)),
     Bench("pages", (30_000,)),
+    Bench("letters", (1_500,)),
     Bench("lookup", (30_000, 500_000)),
     Bench("bank", (30_000, 500_000)),
     Bench("enterprise_ranks", (30_000, 500_000), on="enterprise"),

@@ -1,3 +1,9 @@
+// A form that goes on with what takes several requests submits itself; without this, its button does.
+document.addEventListener("DOMContentLoaded", () => {
+  const form = document.querySelector("form[data-go-on]");
+  if (form) setTimeout(() => form.submit(), 1000);
+});
+
 // The button beside a one-time link copies it; where the browser does not let us, the text is selected.
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-copy]").forEach((button) => {

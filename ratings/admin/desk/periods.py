@@ -24,6 +24,7 @@ from ratings.models import (
     Adjustment,
     District,
     IssuedDocument,
+    LetterBatch,
     Objection,
     PeriodMove,
     Publication,
@@ -38,6 +39,7 @@ from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, Move, moves_from
 from ratings.services import periods, review
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
+from ratings.services.letters import PUBLISHED
 from ratings.services.review import progress
 
 _KIND = {
@@ -62,6 +64,8 @@ _NOTES = {
 }
 #: Of a report: all that the period rated.
 _ALL = "all"
+#: States of a period of which letters are written.
+LETTERS_IN = {"PUBLIC_NOTICE", *PUBLISHED}
 _DANGER = {"abandon"}
 _MINOR = {"recall", "reopen"}
 
@@ -271,6 +275,7 @@ class RatingPeriodAdmin(DeskAdmin):
         listed = period.state not in {"COMPUTED", "ABANDONED"}
         reviews = period.state == "UNDER_REVIEW" and request.user.has_perm("ratings.review_ratingperiod")
         informs = period.state == "PUBLIC_NOTICE" and request.user.has_perm("ratings.add_noticelink")
+        writes = period.state in LETTERS_IN and request.user.has_perm("ratings.add_letterbatch")
         return self.page(
             request,
             "ratings/admin/desk/period.html",
@@ -287,6 +292,9 @@ class RatingPeriodAdmin(DeskAdmin):
             ],
             reviews=reviews,
             informs=informs,
+            writes=writes,
+            writes_all=writes and (period.district_id is not None or sees_whole_city(request)),
+            batches_url=show.list_url(LetterBatch, period__id__exact=period.pk),
             on_notice=period.state == "PUBLIC_NOTICE",
             reports=may_issue(request) and not period_figures.refusal(period),
             items_url=show.list_url(ReviewItem, period=period.pk),

@@ -22,6 +22,7 @@ from ratings.models import AuditEvent, AuditLink, Pharmacy, Rating, RatingPeriod
 from ratings.rules.periods import Period
 from ratings.services.audit import SYSTEM, record
 from ratings.services.evidence import add_evidence
+from ratings.services.letters import start_batch
 from ratings.services.review import list_items
 from ratings.services.roles import INSPECTOR, ROLES
 from ratings.services.runs import start_run
@@ -73,6 +74,13 @@ OWN: Final = {
     "issueddocument_file": "view",
     "issueddocument_report": "add",
     "issueddocument_certificate": "add",
+    "letterbatch_start": "add",
+    "letterbatch_start_district": "add",
+    "letterbatch_single": "add_issueddocument",
+    "letterbatch_write": "add",
+    "letterbatch_retry": "add",
+    "letterbatch_archive": "view",
+    "letterbatch_volume": "view",
     "publication_verify": "view",
 }
 #: Pages whose right is told by the act: see the test of acts.
@@ -125,7 +133,8 @@ def filled(ratings: tuple[Rating, Rating], here: Place, settings: LazySettings, 
     """Two districts with every sort of fact, rated, on the desk; an earlier year is published."""
     settings.MEDIA_ROOT = tmp_path
     rating, other = ratings
-    lives.published(start_run(Period.parse("2024"), rating.run.scheme, cutoff=CUTOFF, by=SYSTEM))
+    earlier = lives.published(start_run(Period.parse("2024"), rating.run.scheme, cutoff=CUTOFF, by=SYSTEM))
+    start_batch(earlier, None, with_links=False, site="http://testserver", by=SYSTEM)
     period = desk.life(rating.run, "UNDER_REVIEW")
     list_items(period)
     add_evidence(desk.adjustment(period, rating), upload(), by=SYSTEM)

@@ -9,8 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ratings.models import Adjustment, CreditRepair, Objection, RatingPeriod, RatingRun
+from ratings.models import Adjustment, CreditRepair, LetterBatch, Objection, RatingPeriod, RatingRun
+from ratings.reports.letter_batches import write_letters
 from ratings.services.evidence import add_evidence
+from ratings.services.letters import start_batch
 from ratings.services.links import issue_link
 from ratings.services.publication import publish_adjustment
 from tests import desk as rows
@@ -79,6 +81,17 @@ def _evidence(desk: Desk, number: int) -> object:
 def _link(desk: Desk, number: int) -> str:
     desk.to("PUBLIC_NOTICE")
     return issue_link(desk.rating(2 * number), by=REVIEWER)
+
+
+@more("letterbatch")
+def _letters(desk: Desk, number: int) -> LetterBatch:
+    """Of the district once more, after the batch before was written."""
+    period = desk.to("PUBLIC_NOTICE")
+    for batch in LetterBatch.objects.all():
+        write_letters(batch)
+    return start_batch(
+        period, factories.district(HERE), with_links=False, site="http://testserver", by=REVIEWER
+    )
 
 
 @more("publication")
