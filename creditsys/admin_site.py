@@ -130,6 +130,7 @@ _WORK: Final[list[dict[str, Any]]] = [
         "items": [
             _entry("发布", "publish", "publication"),
             _entry("公布等级", "workspace_premium", "publishedgrade"),
+            _entry("签发的文书", "approval", "issueddocument"),
         ],
     },
 ]

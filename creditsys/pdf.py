@@ -180,10 +180,12 @@ def render(
     sheet: Sheet = LANDSCAPE,
     foot: str = "",
     made_at: datetime | None = None,
+    bare: bool = False,
 ) -> bytes:
     """The document; ``running`` stands on top of each page, ``foot`` and the page's number of how many below.
 
-    ``title`` is what viewers show. With ``made_at`` the same content gives the same bytes.
+    ``title`` is what viewers show. With ``made_at`` the same content gives the same bytes. ``bare``: the
+    story has the whole page to itself, with neither margins nor anything on top and below.
     """
     _font()
     out = io.BytesIO()
@@ -193,9 +195,16 @@ def render(
     )  # fmt: skip
     low, high = sheet.margin + 4 * mm, sheet.margin + 6 * mm
     frame = Frame(sheet.margin, low, sheet.width, sheet.down - low - high, 0, 0, 0, 0)
+    if bare:
+        frame = Frame(0, 0, sheet.across, sheet.down, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate(frames=[frame]))
     canvas = functools.partial(
-        _NumberedCanvas, sheet=sheet, heading=readable(running), foot=readable(foot), made_at=made_at
+        _NumberedCanvas,
+        sheet=sheet,
+        heading=readable(running),
+        foot=readable(foot),
+        made_at=made_at,
+        bare=bare,
     )
     document.build(list(story), canvasmaker=canvas)
     return out.getvalue()
@@ -205,10 +214,17 @@ class _NumberedCanvas(Canvas):
     """Keeps its pages until it is known how many there are."""
 
     def __init__(
-        self, *args: Any, sheet: Sheet, heading: str, foot: str, made_at: datetime | None, **kwargs: Any
+        self,
+        *args: Any,
+        sheet: Sheet,
+        heading: str,
+        foot: str,
+        made_at: datetime | None,
+        bare: bool,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._sheet, self._heading, self._foot = sheet, heading, foot
+        self._sheet, self._heading, self._foot, self._bare = sheet, heading, foot, bare
         self._pages: list[dict[str, Any]] = []
         if made_at is not None:
             stamp, zone = self._doc._timeStamp, made_at.utcoffset() or timedelta()
@@ -222,7 +238,8 @@ class _NumberedCanvas(Canvas):
     def save(self) -> None:
         for number, page in enumerate(self._pages, 1):
             self.__dict__.update(page)
-            self._frame(number, len(self._pages))
+            if not self._bare:
+                self._frame(number, len(self._pages))
             super().showPage()
         super().save()
 

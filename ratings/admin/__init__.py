@@ -3,6 +3,7 @@
 from ratings.admin import (
     audit,
     desk,
+    documents,
     facts,
     imports,
     registry,
@@ -17,6 +18,7 @@ from ratings.admin import (
 __all__ = [
     "audit",
     "desk",
+    "documents",
     "facts",
     "imports",
     "registry",

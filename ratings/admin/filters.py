@@ -28,6 +28,7 @@ DISTRICT_PATHS = {
     "creditrepair": "violation__pharmacy__district",
     "noticelink": "rating__district",
     "publishedgrade": "district",
+    "issueddocument": "district",
 }
 
 

@@ -40,6 +40,7 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
     "noticelink": {"view": "查看", "add": "发放"},
     "publication": {"view": "查看"},
     "publishedgrade": {"view": "查看"},
+    "issueddocument": {"view": "查看、下载", "add": "签发"},
     "auditevent": {"view": "查看"},
 }
 #: (app label, codename) to model and meaning, in the order of the menu.

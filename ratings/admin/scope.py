@@ -22,6 +22,7 @@ from ratings.models import (
     Evidence,
     Fact,
     ImportBatch,
+    IssuedDocument,
     NoticeLink,
     Objection,
     Pharmacy,
@@ -91,6 +92,8 @@ _NARROWED: dict[type[Model], Callable[[frozenset[int]], Any]] = {
     ),
     NoticeLink: lambda districts: Q(rating__district__in=districts),
     PublishedGrade: lambda districts: Q(district__in=districts),
+    # unlike a period of the whole city, a document of it says what lies in the other districts
+    IssuedDocument: lambda districts: Q(district__in=districts),
     # what was published, when and by whom is public
     Publication: lambda _: Q(),
 }

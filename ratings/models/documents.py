@@ -44,6 +44,8 @@ class IssuedDocument(models.Model):
     period = models.CharField("评价周期", max_length=7, blank=True, default="")
     #: row of the ledger whose grade the document states; empty where it states no published grade
     seq = models.BigIntegerField("公布等级序号", null=True, blank=True)
+    #: for whom and what for, as the document says it; empty where it is for anybody
+    purpose = models.CharField("用途", max_length=220, blank=True, default="")
     issued_by = models.CharField("签发人", max_length=150)
     issued_at = models.DateTimeField("签发时间", default=timezone.now)
     sha256 = models.CharField("SHA-256", max_length=64, db_index=True)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django.conf import settings
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
@@ -17,7 +18,12 @@ _RIGHT: Final = ParagraphStyle("right", pdf.BODY, alignment=TA_RIGHT)
 
 def foot(stamp: Stamp) -> str:
     """What stands below each page."""
-    return f"编号 {stamp.number}　验证码 {stamp.code}"
+    return "　".join(filter(None, (f"编号 {stamp.number}", f"验证码 {stamp.code}", demo())))
+
+
+def demo() -> str:
+    """What a document of the demo city says wherever its number stands; "" in production."""
+    return "" if settings.PRODUCTION else "演示数据，并非真实"
 
 
 def verification(stamp: Stamp, width: float, said: str = "扫码核验真伪和当前状态") -> Flowable:

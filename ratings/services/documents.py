@@ -51,6 +51,8 @@ class About:
     period: str = ""
     #: row of the ledger whose grade it states
     seq: int | None = None
+    #: for whom and what for, as the document says it
+    purpose: str = ""
 
 
 def issue(
@@ -70,7 +72,6 @@ def issue(
     """
     moment = at or timezone.now()
     number, code = _next_number(), "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
-    address = f"{settings.SITE_URL or site.rstrip('/')}{reverse('public:document', args=(code,))}"
     row = IssuedDocument(
         number=number,
         code=code,
@@ -80,12 +81,13 @@ def issue(
         district=about.district,
         period=about.period,
         seq=about.seq,
+        purpose=about.purpose,
         issued_by=by.name,
         issued_at=moment,
     )
     local = timezone.localtime(moment)
     with pdf.noting_gaps() as gaps:
-        content = draw(Stamp(row.shown_number, grouped(code), address, local, settings.CITY_NAME))
+        content = draw(Stamp(row.shown_number, grouped(code), address(code, site), local, settings.CITY_NAME))
     if gaps:
         raise Refused(gaps_told(gaps))
     if pdf_signing.configured():
@@ -101,6 +103,7 @@ def issue(
                 "签发文书",
                 row,
                 by=by,
+                reason=about.purpose,
                 kind=about.kind,
                 title=about.title,
                 sha256=row.sha256,
@@ -122,6 +125,11 @@ def content(document: IssuedDocument) -> bytes:
             "并核对 SECRET_KEY 与 SECRET_KEY_FALLBACKS。"
         )
     return found
+
+
+def address(code: str, site: str) -> str:
+    """Where anybody can verify a document; ``site`` as for :func:`issue`."""
+    return f"{settings.SITE_URL or site.rstrip('/')}{reverse('public:document', args=(code,))}"
 
 
 def gaps_told(gaps: dict[str, Any]) -> str:

@@ -90,7 +90,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
         row: Evidence = self.visible_or_404(request, object_id)
         return self.page(
             request,
-            "ratings/admin/desk/evidence_page.html",
+            "ratings/admin/desk/file_page.html",
             row.name,
             facts=[
                 ("属于", self.supports(row)),

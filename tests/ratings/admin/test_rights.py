@@ -70,6 +70,7 @@ OWN: Final = {
     "noticelink_issue": "add",
     "noticelink_district": "add",
     "publication_file": "view",
+    "issueddocument_file": "view",
     "publication_verify": "view",
 }
 #: Pages whose right is told by the act: see the test of acts.

@@ -13,24 +13,25 @@ SEEN = {
     "violation complaint fundpayment measurevalue servicestatus",
     "importbatch ratingrun rating schemeversion",
     "ratingperiod reviewitem adjustment objection creditrepair",
-    "evidence noticelink publication publishedgrade",
+    "evidence noticelink publication publishedgrade issueddocument letterbatch",
 }
 #: Beside seeing, written down here once more, verb by verb.
 ACTS = {
     CLERK: {
         "add": "district enterprise pharmacy violation complaint fundpayment measurevalue servicestatus"
-        " importbatch ratingrun objection creditrepair noticelink",
+        " importbatch ratingrun objection creditrepair noticelink issueddocument letterbatch",
         "change": "district enterprise pharmacy importbatch",
     },
     REVIEWER: {
-        "add": "violation complaint fundpayment measurevalue servicestatus ratingrun adjustment noticelink",
+        "add": "violation complaint fundpayment measurevalue servicestatus ratingrun adjustment noticelink"
+        " issueddocument letterbatch",
         "change": "violation complaint fundpayment measurevalue servicestatus objection creditrepair",
         "review": "ratingperiod",
     },
     APPROVER: {
         "approve": "ratingperiod",
         "decide": "adjustment objection creditrepair",
-        "add": "schemeversion",
+        "add": "schemeversion issueddocument",
         "change": "schemeversion",
     },
     INSPECTOR: {},

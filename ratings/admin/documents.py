@@ -1,0 +1,176 @@
+"""The register of issued documents: what was issued, when, by whom; each can be downloaded again."""
+
+import re
+from typing import Any, Final
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.http import content_disposition_header
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from ratings.admin import show
+from ratings.admin.base import ReadOnlyAdmin
+from ratings.admin.desk.history import published_badge, scheme_names
+from ratings.admin.filters import DistrictFilter, PeriodFilter
+from ratings.admin.on_record import refuse
+from ratings.admin.scope import visible
+from ratings.admin.search import SearchedByPharmacy
+from ratings.models import IssuedDocument, Pharmacy, PublishedGrade
+from ratings.services import documents
+from ratings.services.audit import Actor, record
+from ratings.services.errors import Refused
+from ratings.services.redress import grade_in_force
+
+_LATEST: Final = 12
+#: So many of the newest documents say which periods can be chosen.
+_RECENT: Final = 1_000
+_NUMBER: Final = re.compile(r"(?:\d{4}-)?0*(\d{1,15})")
+_CODE: Final = re.compile(r"[0-9A-Z]{16}")
+
+
+class DocumentPeriodFilter(PeriodFilter):
+    """By period, of the documents issued lately: tables have quarters that nothing was rated for."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        rows = visible(request, IssuedDocument.objects.exclude(period="")).order_by("-number")
+        codes = sorted(set(rows.values_list("period", flat=True)[:_RECENT]), reverse=True)
+        return [(code, show.period_label(code)) for code in codes]
+
+
+@admin.register(IssuedDocument)
+class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
+    """Who may see and download: the view permission, documents of the own districts; those of the whole
+    city for those who work for it. Nothing is changed or deleted here; what issues stands elsewhere."""
+
+    list_display = ("shown_number", "kind", "title", "shop", "place", "period_name", "issued", "signature")
+    list_display_links = ("shown_number", "title")
+    list_select_related = ("pharmacy", "district")
+    list_filter = (("kind", ChoicesDropdownFilter), DistrictFilter, DocumentPeriodFilter)
+    search_fields = ("number",)
+    search_help_text = "编号、验证码、药店编码或名称"
+    ordering = ("-number",)
+    sortable_by = ()
+
+    def get_urls(self) -> list[Any]:
+        own = self.own_paths(("<int:number>/file/", self.file_view, "file"))
+        return own + super().get_urls()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup == "pharmacy__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """What looks like a number or a code is looked up as such, anything else as a pharmacy's."""
+        term = search_term.strip().upper()
+        if number := _NUMBER.fullmatch(term):
+            return queryset.filter(number=int(number[1])), False
+        code = term.replace("-", "").replace(" ", "")
+        if _CODE.fullmatch(code):
+            return queryset.filter(code=code), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """What a document is, what it states and whether that still holds, its fingerprint, where it is verified."""
+        row: IssuedDocument = self.visible_or_404(request, object_id)
+        address = documents.address(row.code, request.build_absolute_uri("/"))
+        return self.page(
+            request,
+            "ratings/admin/desk/file_page.html",
+            f"{row.get_kind_display()} {row.shown_number}",
+            facts=[
+                ("标题", row.title),
+                *([("药店", _shop_link(row.pharmacy))] if row.pharmacy else []),
+                ("区县", self.place(row)),
+                ("评价周期", self.period_name(row)),
+                *([("所述等级", _stated(row.seq))] if row.seq else []),
+                *([("用途", row.purpose)] if row.purpose else []),
+                ("签发", self.issued(row)),
+                ("电子签名", self.signature(row)),
+                ("验证码", documents.grouped(row.code)),
+                ("核验地址", address),
+                ("大小", f"{(row.size + 1023) // 1024:,} KB"),
+                ("SHA-256", row.sha256),
+            ],
+            url=reverse("admin:ratings_issueddocument_file", args=(row.pk,)),
+        )
+
+    def file_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """The document as it was issued; on record."""
+        row: IssuedDocument = self.visible_or_404(request, number)
+        try:
+            content = documents.content(row)
+        except Refused as refused:
+            refuse(request, refused)
+            return HttpResponseRedirect(show.change_url(row))
+        record("下载文书", row, by=Actor.of(request), sha256=row.sha256)
+        answer = HttpResponse(content, content_type="application/pdf")
+        name = f"{row.get_kind_display()}-{row.shown_number}.pdf"
+        answer["Content-Disposition"] = content_disposition_header(True, name)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    @display(description="编号")
+    def shown_number(self, row: IssuedDocument) -> str:
+        return row.shown_number
+
+    @display(description="药店")
+    def shop(self, row: IssuedDocument) -> str | SafeString:
+        return show.two_lines(row.pharmacy.name, row.pharmacy.code) if row.pharmacy else "—"
+
+    @display(description="区县")
+    def place(self, row: IssuedDocument) -> str:
+        return row.district.name if row.district else "全市"
+
+    @display(description="评价周期")
+    def period_name(self, row: IssuedDocument) -> str:
+        return show.period_label(row.period) if row.period else "—"
+
+    @display(description="签发")
+    def issued(self, row: IssuedDocument) -> str:
+        return f"{row.issued_by}，{show.moment(row.issued_at)}"
+
+    @display(description="电子签名")
+    def signature(self, row: IssuedDocument) -> SafeString:
+        return show.badge("good", "有") if row.signed else show.badge("plain", "无")
+
+
+def documents_of(request: HttpRequest, pharmacy: Pharmacy) -> dict[str, Any]:
+    """The table of what was issued about a pharmacy, newest first."""
+    rows = [
+        (
+            show.link(show.change_url(row), row.shown_number),
+            row.get_kind_display(),
+            show.period_label(row.period) if row.period else "—",
+            row.purpose or "—",
+            f"{row.issued_by}，{show.moment(row.issued_at)}",
+        )
+        for row in visible(request, pharmacy.documents.all())[:_LATEST]
+    ]
+    more = show.list_url(IssuedDocument, pharmacy__id__exact=pharmacy.pk)
+    return show.table("签发的文书", ("编号", "种类", "评价周期", "用途", "签发"), rows, more=more)
+
+
+def _shop_link(pharmacy: Pharmacy) -> SafeString:
+    return show.link(show.change_url(pharmacy), f"{pharmacy.name}（{pharmacy.code}）")
+
+
+def _stated(seq: int) -> SafeString | str:
+    """The published grade that a document states, and whether it is the pharmacy's still."""
+    grade = PublishedGrade.objects.filter(seq=seq).first()
+    if grade is None:
+        return f"公布等级 #{seq}"
+    now = grade_in_force(grade.pharmacy_id, timezone.localdate())
+    held = now is not None and now.seq == grade.seq
+    mark = show.badge("good", "仍为当前等级") if held else show.badge("warn", "已不是当前等级")
+    badge = published_badge(grade, scheme_names([grade]))
+    parts = (badge, show.link(show.change_url(grade), f"公布等级 #{seq}"), mark)
+    return format_html_join("　", "{}", ((part,) for part in parts))
