@@ -17,6 +17,7 @@ from ratings.admin import show
 from ratings.admin.desk.acts import Act, DeskAdmin, refusal_texts
 from ratings.admin.desk.forms import form_of, words
 from ratings.admin.filters import DistrictFilter
+from ratings.admin.issuing import issue_page, may_issue
 from ratings.admin.scope import districts_of, sees_whole_city, visible
 from ratings.models import (
     Adjustment,
@@ -29,6 +30,7 @@ from ratings.models import (
     RatingRun,
     ReviewItem,
 )
+from ratings.reports.notice_list import issue_notice_list, refusal
 from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, Move, moves_from
 from ratings.services import periods, review
 from ratings.services.audit import Actor
@@ -104,6 +106,8 @@ class RatingPeriodAdmin(DeskAdmin):
         own = self.own_paths(
             ("open/<int:run_id>/", self.open_view, "open"),
             ("<int:pk>/rest/<int:code>/", self.rest_view, "rest"),
+            ("<int:pk>/list/", self.list_view, "list"),
+            ("<int:pk>/list/<int:code>/", self.list_view, "list_district"),
         )
         return own + super().get_urls()
 
@@ -215,6 +219,29 @@ class RatingPeriodAdmin(DeskAdmin):
             back=show.change_url(period),
         )
 
+    def list_view(self, request: HttpRequest, pk: int, code: int | None = None) -> HttpResponse:
+        """Issue the list of grades of one district, or of all. Who may: those who issue documents, in
+        that district; of a period of the whole city, all of it only those who work for it."""
+        period: RatingPeriod = self.visible_or_404(request, pk)
+        district = get_object_or_404(visible(request, District.objects.all()), pk=code) if code else None
+        if district is None and period.district_id is None and not sees_whole_city(request):
+            raise PermissionDenied("全市的名单由市级人员签发；可以签发所管区县的名单。")
+        return issue_page(
+            request,
+            self,
+            "签发名单",
+            lambda values, by, site: issue_notice_list(period, district, by=by, site=site),
+            back=show.change_url(period),
+            summary=[
+                ("评价周期", show.period_label(period.period)),
+                ("范围", district.name if district else self.scope(period)),
+                ("状态", state_badge(period)),
+            ],
+            note="公示期内为预评名单，发布以后为公布名单：只列名称、编码、等级和不予评级的原因，各区县各自新页起。"
+            "签发为 PDF，登记编号，可扫码核验，不能更改。",
+            refusal=refusal(period, timezone.localdate()),
+        )
+
     # the page
 
     def change_view(
@@ -225,6 +252,7 @@ class RatingPeriodAdmin(DeskAdmin):
         districts = districts_of(request.user)
         listed = period.state not in {"COMPUTED", "ABANDONED"}
         reviews = period.state == "UNDER_REVIEW" and request.user.has_perm("ratings.review_ratingperiod")
+        lists = may_issue(request) and not refusal(period, timezone.localdate())
         informs = period.state == "PUBLIC_NOTICE" and request.user.has_perm("ratings.add_noticelink")
         return self.page(
             request,
@@ -242,6 +270,8 @@ class RatingPeriodAdmin(DeskAdmin):
             ],
             reviews=reviews,
             informs=informs,
+            lists=lists,
+            lists_whole=lists and (period.district_id is not None or sees_whole_city(request)),
             on_notice=period.state == "PUBLIC_NOTICE",
             items_url=show.list_url(ReviewItem, period=period.pk),
             objections_url=show.list_url(Objection, period__id__exact=period.pk),
