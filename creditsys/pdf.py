@@ -1,7 +1,7 @@
 """PDF documents in Chinese: an embedded font, text that can be copied out, a heading and page numbers on each page.
 
-The font is that of settings.PDF_FONT, by default a subset of Noto Sans SC (``fonts/OFL.txt``): GB 2312 and all of
-通用规范汉字表. What it lacks would print as a blank; :func:`readable` writes it as its code point instead, and
+The font is that of settings.PDF_FONT, by default a subset of Noto Sans SC (``fonts/OFL.txt``): GB 2312, all of
+通用规范汉字表, the other signs of GBK and half-width punctuation. What it lacks would print as a blank; :func:`readable` writes it as its code point instead, and
 :func:`noting_gaps` tells who must not issue such a document.
 """
 

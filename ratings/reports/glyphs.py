@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection, models
 
 from creditsys import pdf
@@ -18,6 +19,8 @@ from ratings.models import (
     ServiceStatus,
     Violation,
 )
+from ratings.rules import vocabulary
+from ratings.services.terms import terms
 
 #: Characters of the text that are shown on each side of one that is lacking.
 _AROUND: Final = 20
@@ -117,6 +120,23 @@ def missing_in_registry(run: RatingRun | None = None, district: District | None 
             for place, code, said in cursor
             for one in pdf.lacking(said)
         ]
+
+
+def missing_in_fixed_texts() -> list[Missing]:
+    """What the font lacks of the settings that documents print, of the legal terms and of the word lists.
+
+    Raises Refused where the terms cannot be read.
+    """
+    texts = [
+        *((f"设置 {name}", str(getattr(settings, name))) for name in ("CITY_NAME", "OBJECTION_CONTACT")),
+        *(("办理期限", f"{term.title}{term.source}{term.length_text}") for term in terms().rows),
+        *(
+            (words.title, "、".join(word.label for word in words))
+            for words in vars(vocabulary).values()
+            if isinstance(words, vocabulary.Vocabulary)
+        ),
+    ]
+    return [Missing(one, where, "", _around(said, one)) for where, said in texts for one in pdf.lacking(said)]
 
 
 def _every_text() -> str:

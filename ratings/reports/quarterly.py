@@ -27,6 +27,8 @@ _NUMBER: Final = ParagraphStyle("number", pdf.CELL, alignment=TA_CENTER, leading
 #: So many columns of figures stand side by side; an amount takes two.
 _ABREAST: Final = 13
 _PLACE_SHARE: Final = 1.4
+#: A table of so many rows is not torn apart.
+_TOGETHER: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,13 @@ def _band(figures: Sequence[Figure], table: Quarterly) -> Flowable:
                 ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
                 ("TOPPADDING", (0, 0), (-1, -1), 1.5),
                 ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-                ("LEFTPADDING", (0, 0), (-1, -1), 3),
-                ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+                ("LEFTPADDING", (0, 0), (-1, -1), 2),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 2),
             ]
         )
     )
-    return KeepTogether([found])
+    # What is longer begins below the one before, and goes on with its headers.
+    return KeepTogether([found]) if len(rows) <= _TOGETHER else found
 
 
 def _numbers(figures: Sequence[Figure], counts: Mapping[str, int]) -> list[str]:
