@@ -171,7 +171,7 @@ def _kind_of(period: RatingPeriod, today: date) -> Kind:
             f"{_named(period)}现为“{PERIOD_STATES[period.state].label}”，没有可签发的名单："
             "公示期内签发预评名单，发布以后签发公布名单。"
         )
-    if not notices.running(today).filter(pk=period.pk).exists():
+    if not notices.runs(period, today):
         raise Refused(
             f"{_named(period)}的公示期为 {period.notice_from} 至 {period.notice_until}，"
             "今天不在公示期内，不能签发预评名单；发布以后签发公布名单。"

@@ -42,6 +42,14 @@ def running(today: date) -> QuerySet[RatingPeriod]:
     )
 
 
+def runs(period: RatingPeriod, today: date) -> bool:
+    """Whether a period is one of those that :func:`running` gives."""
+    first, last = period.notice_from, period.notice_until
+    return (
+        period.state == "PUBLIC_NOTICE" and first is not None and last is not None and first <= today <= last
+    )
+
+
 _MATCHING: Final = """
     FROM ratings_rating r JOIN ratings_pharmacy p ON p.id = r.pharmacy_id {joined}
     WHERE r.run_id = %(run)s AND (%(districts)s::int[] IS NULL OR r.district_id = ANY(%(districts)s))

@@ -101,7 +101,7 @@ def issue_view(request: HttpRequest) -> HttpResponse:
     whole city for those who work for it.
     """
     form = QuarterForm(request)
-    back = f"{reverse('admin:insight:quarterly')}?{request.GET.urlencode()}"
+    back = f"{reverse('insight:quarterly')}?{request.GET.urlencode()}"
     if not form.is_valid():
         return answer(request, QUARTERLY.title, form, ())
 

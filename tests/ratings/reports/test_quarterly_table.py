@@ -76,7 +76,7 @@ def test_every_figure_of_every_district(cutoff: datetime) -> None:
         assert rows_of(document, name) == [f"{shown(figure, counts[figure.id]):,}" for figure in FIGURES]
     with connection.cursor() as cursor:
         cursor.execute("SELECT sum(amount_fen) FROM ratings_violation")
-        (fen,) = cursor.fetchone()
+        fen = int(cursor.fetchone()[0])
     assert f"{fen // 100:,}.{fen % 100:02d}" in rows_of(document, "合计")
 
 
