@@ -270,8 +270,8 @@ def _published_words(period: RatingPeriod, today: date) -> _Words:
         f"下列为本评价周期截至 {shown_day(today)}的公布等级；"
         "此后因期间变动、更正、信用修复或撤回而变更的，以最新公布的为准。"
     ]
-    later = RatingPeriod.objects.filter(
-        Q(district=period.district_id) if period.district_id else Q(),
+    later = RatingPeriod.objects.select_related("district").filter(
+        Q(district=None) | Q(district=period.district_id) if period.district_id else Q(),
         state__in=("PUBLISHED", "CLOSED"),
         period_end__gt=period.period_end,
     )

@@ -234,6 +234,16 @@ class TestPublished:
             notice_list(earlier, at=timezone.now()).words
         )
 
+    def test_of_one_district_too(self, scheme: SchemeVersion, shops: list[Pharmacy]) -> None:
+        def words() -> str:
+            return "".join(notice_list(earlier, at=timezone.now()).words)
+
+        earlier = published(run_of(scheme, Result(shops[0], 0), period="2025H1", district=HERE))
+        published(run_of(scheme, Result(shops[3], 1), district=THERE))
+        assert "其后已公布" not in words()
+        published(run_of(scheme, Result(shops[0], 1), cutoff=desk.NOW))
+        assert "其后已公布2025年下半年（全市）的等级" in words()
+
 
 class TestPages:
     def test_each_district_has_pages_of_its_own(self, scheme: SchemeVersion) -> None:
