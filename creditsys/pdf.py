@@ -1,7 +1,7 @@
 """PDF documents in Chinese: an embedded font, text that can be copied out, a heading and page numbers on each page.
 
-The font is that of settings.PDF_FONT, by default a subset of Noto Sans SC (``fonts/OFL.txt``): GB 2312 and all of
-通用规范汉字表. What it lacks would print as a blank; :func:`readable` writes it as its code point instead, and
+The font is that of settings.PDF_FONT, by default a subset of Noto Sans SC (``fonts/OFL.txt``): GB 2312, all of
+通用规范汉字表, the other signs of GBK and half-width punctuation. What it lacks would print as a blank; :func:`readable` writes it as its code point instead, and
 :func:`noting_gaps` tells who must not issue such a document.
 """
 
@@ -61,14 +61,14 @@ LANDSCAPE: Final = Sheet(A4[1], A4[0], _MARGIN)
 PORTRAIT: Final = Sheet(A4[0], A4[1], 20 * mm)
 #: Of a landscape page.
 WIDTH: Final = LANDSCAPE.width
-_INK, _DIM, _LINE, _SOFT = (colors.HexColor(code) for code in ("#1f2933", "#52606d", "#c3cbd5", "#f1f4f8"))
+INK, DIM, LINE, SOFT = (colors.HexColor(code) for code in ("#1f2933", "#52606d", "#c3cbd5", "#f1f4f8"))
 #: Of the Basic Multilingual Plane; what lies beyond has two halves in UTF-16.
 _PLANE: Final = 0x10000
 
 
 def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
     return ParagraphStyle(
-        name, fontName=FONT, fontSize=size, leading=size * 1.45, wordWrap="CJK", textColor=_INK, **more
+        name, fontName=FONT, fontSize=size, leading=size * 1.45, wordWrap="CJK", textColor=INK, **more
     )
 
 
@@ -78,7 +78,7 @@ BODY: Final = _style("body", 9.5)
 CELL: Final = _style("cell", 8)
 #: Above a chart or a table, on its page.
 CAPTION: Final = _style("caption", 8.5, spaceBefore=6, spaceAfter=3, keepWithNext=1)
-_HEADER: Final = ParagraphStyle("header", CELL, textColor=_DIM)
+_HEADER: Final = ParagraphStyle("header", CELL, textColor=DIM)
 
 
 def readable(text: str) -> str:
@@ -142,8 +142,8 @@ def table(
         TableStyle(
             [
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
-                ("BACKGROUND", (0, 0), (-1, 0), _SOFT),
-                ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
+                ("BACKGROUND", (0, 0), (-1, 0), SOFT),
+                ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
                 ("TOPPADDING", (0, 0), (-1, -1), 2.5),
                 ("BOTTOMPADDING", (0, 0), (-1, -1), 3.5),
                 ("LEFTPADDING", (0, 0), (-1, -1), 4),
@@ -251,9 +251,9 @@ class _NumberedCanvas(Canvas):
         sheet = self._sheet
         left, right, top = sheet.margin, sheet.across - sheet.margin, sheet.down - sheet.margin
         self.setFont(FONT, 8)
-        self.setFillColor(_DIM)
+        self.setFillColor(DIM)
         self.drawString(left, top, self._heading)
-        self.setStrokeColor(_LINE)
+        self.setStrokeColor(LINE)
         self.line(left, top - 4, right, top - 4)
         self.drawString(left, sheet.margin - 2, self._foot)
         self.drawRightString(right, sheet.margin - 2, f"第 {number} 页 / 共 {pages} 页")

@@ -29,6 +29,11 @@ def shown(figure: Figure, value: int) -> int | Decimal:
     return Decimal(value).scaleb(-2) if figure.unit == FEN else value
 
 
+def title_of(place: str) -> str:
+    """What the table is called; ``place`` says which districts it is of."""
+    return f"定点零售药店医保信用监管季度统计表（{place}）"
+
+
 def due_words(table: Quarterly) -> str:
     """By when the table is to be handed in, and on which calendar that rests."""
     due = table.due
@@ -58,7 +63,7 @@ def workbook_of(table: Quarterly, place: str) -> bytes:
         book.remove(empty)
     sheet = book.create_sheet("季度统计表")
     width = len(FIGURES) + 2
-    sheet.append([f"定点零售药店医保信用监管季度统计表（{place}）"])
+    sheet.append([title_of(place)])
     sheet.merge_cells(start_row=1, end_row=1, start_column=1, end_column=width)
     sheet["A1"].font = Font(bold=True, size=14)
     sheet["A1"].alignment = _MIDDLE

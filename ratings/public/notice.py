@@ -5,14 +5,10 @@ Anybody may read these pages. They show names, codes and grades: no scores, noth
 
 import csv
 import io
-import unicodedata
-from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,33 +19,19 @@ from django.views.decorators.http import require_safe
 from creditsys.marks import grade_badge
 from ratings.models import District, PeriodMove, Rating, RatingPeriod
 from ratings.rules.periods import Period
-from ratings.rules.scheme import Scheme
+from ratings.services import notices
 from ratings.services.imports.reports import harmless
 from ratings.services.schemes import parsed
-from ratings.services.standing import STANDING_JOIN
-from ratings.services.terms import term
 
 PAGE_ROWS: Final = 50
 #: Nobody types a longer name; the rest is cut off.
 _MOST_TYPED: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One pharmacy under notice."""
-
-    code: str
-    name: str
-    #: place in the scheme's grades, -1 = not rated
-    position: int
-    #: why it is not rated, "" where it is
-    reason: str
-
-
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """What is under public notice now, by period and district."""
-    periods = list(_running(timezone.localdate()))
+    periods = list(notices.running(timezone.localdate()))
     counts = (
         Rating.objects.filter(run__in=[period.run_id for period in periods])
         .order_by("run_id", "district_id")
@@ -59,10 +41,10 @@ def index(request: HttpRequest) -> HttpResponse:
     by_run: dict[int, list[dict[str, Any]]] = {}
     for run, code, name, count in counts:
         by_run.setdefault(run, []).append({"code": code, "name": name, "count": count})
-    notices = [
+    shown = [
         {"period": period, "label": _label(period), "districts": by_run[period.run_id]} for period in periods
     ]
-    return _page(request, "notice.html", title="信用评价公示", notices=notices)
+    return _page(request, "notice.html", title="信用评价公示", notices=shown)
 
 
 @require_safe
@@ -76,14 +58,14 @@ def listing(request: HttpRequest, period: str, district: int) -> HttpResponse:
         return _over(request, period, district)
     place, scheme = District.objects.get(code=district), parsed(found.run.scheme)
     typed = request.GET.get("q", "")[:_MOST_TYPED].strip()
-    total, count = _count(found, district, ""), _count(found, district, typed) if typed else None
+    total = notices.count(found, [district])
+    count = notices.count(found, [district], typed) if typed else None
     shown = total if count is None else count
     pages = max(1, -(-shown // PAGE_ROWS))
     asked = request.GET.get("page", "")
     page = min(max(int(asked), 1), pages) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1
-    rows = _rows(found, district, scheme, typed, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+    rows = notices.rows(found, scheme, [district], typed, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
     names = [(grade.name, grade.label) for grade in scheme.grades]
-    opened = found.notice_from or timezone.localdate()
     return _page(
         request,
         "notice_list.html",
@@ -102,9 +84,7 @@ def listing(request: HttpRequest, period: str, district: int) -> HttpResponse:
         count=count,
         page=page,
         pages=pages,
-        answer=term("objection_answer", opened).length_text,
-        longest=term("objection_last", opened).length_text,
-        contact=settings.OBJECTION_CONTACT,
+        objecting=notices.objecting(place.name, found.notice_from or timezone.localdate()),
     )
 
 
@@ -119,7 +99,7 @@ def table(request: HttpRequest, period: str, district: int) -> HttpResponse:
     out.write("\N{ZERO WIDTH NO-BREAK SPACE}")
     writer = csv.writer(out)
     writer.writerow(["定点编码", "药店名称", "预评等级", "等级名称", "说明", "公示止日"])
-    for row in _rows(found, district, scheme, "", limit=None, offset=0):
+    for row in notices.rows(found, scheme, [district]):
         grade = scheme.grades[row.position] if row.position >= 0 else None
         cells = [
             row.code,
@@ -138,21 +118,12 @@ def table(request: HttpRequest, period: str, district: int) -> HttpResponse:
 # Which period
 
 
-def _running(today: date) -> QuerySet[RatingPeriod]:
-    """Periods whose notice can be seen today (Asia/Shanghai)."""
-    return (
-        RatingPeriod.objects.filter(state="PUBLIC_NOTICE", notice_from__lte=today, notice_until__gte=today)
-        .select_related("district", "run__scheme")
-        .order_by("-period_end", "district_id", "id")
-    )
-
-
 def _covering(period: str, district: int) -> Q:
     return Q(period=period) & (Q(district=None) | Q(district=district))
 
 
 def _under_notice(period: str, district: int) -> RatingPeriod | None:
-    found = _running(timezone.localdate()).filter(_covering(period, district)).first()
+    found = notices.running(timezone.localdate()).filter(_covering(period, district)).first()
     if found is None or not Rating.objects.filter(run=found.run_id, district=district).exists():
         return None
     return found
@@ -182,44 +153,6 @@ def _over(request: HttpRequest, period: str, district: int) -> HttpResponse:
 
 def _label(period: RatingPeriod) -> str:
     return Period.parse(period.period).label
-
-
-# Which rows
-
-_MATCHING: Final = """
-    FROM ratings_rating r JOIN ratings_pharmacy p ON p.id = r.pharmacy_id {joined}
-    WHERE r.run_id = %(run)s AND r.district_id = %(district)s
-      AND (p.name || ' ' || p.code) ILIKE ALL (%(wanted)s::text[])
-"""
-
-
-def _wanted(period: RatingPeriod, district: int, typed: str) -> dict[str, Any]:
-    """Parameters of a search: every word typed is in the name or the code."""
-    words = unicodedata.normalize("NFKC", typed).split()
-    escaped = (word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words)
-    return {"run": period.run_id, "district": district, "wanted": [f"%{word}%" for word in escaped]}
-
-
-def _count(period: RatingPeriod, district: int, typed: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) {_MATCHING.format(joined='')}", _wanted(period, district, typed))
-        return int(cursor.fetchone()[0])
-
-
-def _rows(
-    period: RatingPeriod, district: int, scheme: Scheme, typed: str, *, limit: int | None, offset: int
-) -> list[_Row]:
-    """Pharmacies by code, with the grade as it stands."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""SELECT p.code, p.name, standing.position, r.state {_MATCHING.format(joined=STANDING_JOIN)}
-                ORDER BY p.code COLLATE "C" LIMIT %(limit)s OFFSET %(offset)s""",
-            {**_wanted(period, district, typed), "limit": limit, "offset": offset},
-        )
-        return [
-            _Row(code, name, position, scheme.reasons[state - 1].title if position < 0 < state else "")
-            for code, name, position, state in cursor.fetchall()
-        ]
 
 
 # Answers

@@ -34,6 +34,7 @@ from ratings.models import (
     ReviewItem,
 )
 from ratings.reports import period_figures
+from ratings.reports.notice_list import issue_notice_list, refusal
 from ratings.reports.period_report import issue_period_report
 from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, Move, moves_from
 from ratings.services import periods, review
@@ -116,6 +117,8 @@ class RatingPeriodAdmin(DeskAdmin):
             ("open/<int:run_id>/", self.open_view, "open"),
             ("<int:pk>/rest/<int:code>/", self.rest_view, "rest"),
             ("<int:pk>/report/", self.report_view, "report"),
+            ("<int:pk>/list/", self.list_view, "list"),
+            ("<int:pk>/list/<int:code>/", self.list_view, "list_district"),
         )
         return own + super().get_urls()
 
@@ -264,6 +267,29 @@ class RatingPeriodAdmin(DeskAdmin):
         rated = [row.district for row in progress(period)]
         return whole + [(str(one.pk), one.name) for one in rated if own is None or one.pk in own]
 
+    def list_view(self, request: HttpRequest, pk: int, code: int | None = None) -> HttpResponse:
+        """Issue the list of grades of one district, or of all. Who may: those who issue documents, in
+        that district; of a period of the whole city, all of it only those who work for it."""
+        period: RatingPeriod = self.visible_or_404(request, pk)
+        district = get_object_or_404(visible(request, District.objects.all()), pk=code) if code else None
+        if district is None and period.district_id is None and not sees_whole_city(request):
+            raise PermissionDenied("全市的名单由市级人员签发；可以签发所管区县的名单。")
+        return issue_page(
+            request,
+            self,
+            "签发名单",
+            lambda values, by, site: issue_notice_list(period, district, by=by, site=site),
+            back=show.change_url(period),
+            summary=[
+                ("评价周期", show.period_label(period.period)),
+                ("范围", district.name if district else self.scope(period)),
+                ("状态", state_badge(period)),
+            ],
+            note="公示期内为预评名单，发布以后为公布名单：只列名称、编码、等级和不予评级的原因，各区县各自新页起。"
+            "签发为 PDF，登记编号，可扫码核验，不能更改。",
+            refusal=refusal(period, timezone.localdate()),
+        )
+
     # the page
 
     def change_view(
@@ -274,6 +300,7 @@ class RatingPeriodAdmin(DeskAdmin):
         districts = districts_of(request.user)
         listed = period.state not in {"COMPUTED", "ABANDONED"}
         reviews = period.state == "UNDER_REVIEW" and request.user.has_perm("ratings.review_ratingperiod")
+        lists = may_issue(request) and not refusal(period, timezone.localdate())
         informs = period.state == "PUBLIC_NOTICE" and request.user.has_perm("ratings.add_noticelink")
         writes = period.state in LETTERS_IN and request.user.has_perm("ratings.add_letterbatch")
         return self.page(
@@ -295,6 +322,8 @@ class RatingPeriodAdmin(DeskAdmin):
             writes=writes,
             writes_all=writes and (period.district_id is not None or sees_whole_city(request)),
             batches_url=show.list_url(LetterBatch, period__id__exact=period.pk),
+            lists=lists,
+            lists_whole=lists and (period.district_id is not None or sees_whole_city(request)),
             on_notice=period.state == "PUBLIC_NOTICE",
             reports=may_issue(request) and not period_figures.refusal(period),
             items_url=show.list_url(ReviewItem, period=period.pk),

@@ -1,19 +1,27 @@
 """季度统计表: one quarter's figures by district, as handed in by day 10 of the next month, or as known now."""
 
+from datetime import datetime
 from typing import Any, Final
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from creditsys import charts
+from ratings.admin import show
 from ratings.admin.insight.menu import QUARTERLY
 from ratings.admin.insight.pages import DistrictForm, answer, choice_field, needs
 from ratings.admin.insight.sheets import XLSX_TYPE, Sheet, attached
+from ratings.admin.issuing import issue_page, may_issue
 from ratings.insight.quarterly import FIGURES, Quarterly, cutoff_of, quarter_of, quarterly
 from ratings.insight.quarterly_book import heading, shown, unit_of, workbook_of
 from ratings.insight.shares import percent
+from ratings.models import District, IssuedDocument
+from ratings.reports.quarterly import issue_quarterly
 from ratings.rules.periods import Period, add_months
 from ratings.services.audit import Actor, record
+from ratings.services.errors import Refused
 
 #: Quarters offered, newest first.
 _QUARTERS: Final = 40
@@ -51,6 +59,15 @@ class QuarterForm(DistrictForm):
         known: Any = self.fields["known"]
         known.choices = [("", "截至报送期限"), (_NOW, "截至此刻")]
 
+    @property
+    def chosen(self) -> Period:
+        """The quarter that was chosen."""
+        return quarter_of(self.cleaned_data["quarter"] or self.latest.code)
+
+    def cutoff(self, now: datetime) -> datetime:
+        """Up to when what was recorded counts."""
+        return now if self.cleaned_data["known"] == _NOW else cutoff_of(self.chosen, now)
+
 
 @needs(*QUARTERLY.needs)
 def quarterly_view(request: HttpRequest) -> HttpResponse:
@@ -61,10 +78,8 @@ def quarterly_view(request: HttpRequest) -> HttpResponse:
     form = QuarterForm(request)
     if not form.is_valid():
         return answer(request, QUARTERLY.title, form, ())
-    chosen, now = form.cleaned_data, timezone.now()
-    quarter = quarter_of(chosen["quarter"] or form.latest.code)
-    cutoff = now if chosen["known"] == _NOW else cutoff_of(quarter, now)
-    table = quarterly(quarter, cutoff=cutoff, districts=form.districts)
+    quarter = form.chosen
+    table = quarterly(quarter, cutoff=form.cutoff(timezone.now()), districts=form.districts)
     if request.GET.get("file") == FORM_FILE:
         return _file(request, form, table)
     return answer(
@@ -75,7 +90,58 @@ def quarterly_view(request: HttpRequest) -> HttpResponse:
         facts=heading(table),
         template="ratings/admin/insight/quarterly.html",
         form_file=FORM_FILE,
+        may_issue=may_issue(request),
     )
+
+
+@needs(*QUARTERLY.needs)
+def issue_view(request: HttpRequest) -> HttpResponse:
+    """Issues the table that the page shows, as a document.
+
+    Who may: staff who may see the page and issue documents; of one of the own districts, or of the
+    whole city for those who work for it.
+    """
+    form = QuarterForm(request)
+    back = f"{reverse('insight:quarterly')}?{request.GET.urlencode()}"
+    if not form.is_valid():
+        return answer(request, QUARTERLY.title, form, ())
+
+    def issue(values: dict[str, Any], by: Actor, site: str) -> IssuedDocument:
+        now = timezone.now()
+        return issue_quarterly(
+            form.chosen, cutoff=form.cutoff(now), district=_place(form), by=by, site=site, at=now
+        )
+
+    try:
+        _place(form)
+        refusal = ""
+    except Refused as refused:
+        refusal = str(refused)
+    register: Any = admin.site.get_model_admin(IssuedDocument)
+    return issue_page(
+        request,
+        register,
+        f"签发{QUARTERLY.title}",
+        issue,
+        back=back,
+        summary=[
+            ("统计季度", f"{form.chosen.label}（{form.chosen.code}）"),
+            ("范围", form.place),
+            ("数据截止时间", show.moment(form.cutoff(timezone.now()))),
+        ],
+        note="签发为 PDF，含各项数字、指标解释和填报人、审核人、单位负责人签字栏，登记编号，可扫码核验；签发以后不能更改。",
+        refusal=refusal,
+    )
+
+
+def _place(form: QuarterForm) -> District | None:
+    """The district that a document is of, None for the whole city. Raises Refused for some of them together."""
+    districts = form.districts
+    if districts is None:
+        return None
+    if len(districts) != 1:
+        raise Refused("一份统计表属于一个区县或全市：请返回选定一个区县后再签发，各区县分别签发。")
+    return District.objects.get(pk=next(iter(districts)))
 
 
 def _file(request: HttpRequest, form: QuarterForm, table: Quarterly) -> HttpResponse:

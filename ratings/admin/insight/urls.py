@@ -11,6 +11,7 @@ urlpatterns = [
     path("map/", grades.map_view, name="map"),
     path("validation/", validation.validation_view, name="validation"),
     path("quarterly/", quarterly.quarterly_view, name="quarterly"),
+    path("quarterly/issue/", quarterly.issue_view, name="quarterly_issue"),
     path("reasons/", reasons.reasons_view, name="reasons"),
     path("work/", handling.work_view, name="work"),
     path("growth/", growth.growth_view, name="growth"),

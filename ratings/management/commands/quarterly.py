@@ -1,15 +1,21 @@
-"""manage.py quarterly 2026Q3: the quarterly statistics table, printed or as an XLSX file."""
+"""manage.py quarterly 2026Q3: the quarterly statistics table, printed, as an XLSX file, or issued as a PDF."""
 
 from argparse import ArgumentParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from ratings.insight.quarterly import FIGURES, cutoff_of, quarter_of, quarterly
 from ratings.insight.quarterly_book import heading, shown, unit_of, workbook_of
 from ratings.management import arguments
+from ratings.models import District
+from ratings.reports.quarterly import issue_quarterly
+from ratings.rules.periods import Period
+from ratings.services import documents
 from ratings.services.audit import record
 from ratings.services.errors import Refused
 
@@ -24,9 +30,17 @@ class Command(BaseCommand):
         )
         parser.add_argument("--district", help="只统计一个区县：代码或名称")
         parser.add_argument("--xlsx", type=Path, help="另存为此 XLSX 文件")
+        parser.add_argument(
+            "--pdf", type=Path, help="签发为文书（登记编号，可扫码核验），并另存为此 PDF 文件"
+        )
+        parser.add_argument("--site", default="", help="签发的文书在哪个网站核验；不写即为 SITE_URL")
 
     def handle(self, *args: Any, **options: Any) -> None:
         district = arguments.district(options["district"]) if options["district"] else None
+        if options["pdf"] and not (settings.SITE_URL or options["site"]):
+            raise CommandError(
+                "文书须写明在哪里核验：请设置 SITE_URL，或加 --site https://credit.example.org。"
+            )
         try:
             quarter = quarter_of(options["quarter"])
             cutoff = (
@@ -62,3 +76,23 @@ class Command(BaseCommand):
                 filters={"place": place, "cutoff": cutoff.isoformat()},
             )
             self.stdout.write(self.style.SUCCESS(f"已写入 {options['xlsx']}"))
+        if options["pdf"]:
+            self._issue(quarter, cutoff, district, options["pdf"], options["site"])
+
+    def _issue(
+        self, quarter: Period, cutoff: datetime, district: District | None, path: Path, site: str
+    ) -> None:
+        by = arguments.command_actor("quarterly")
+        try:
+            document = issue_quarterly(quarter, cutoff=cutoff, district=district, by=by, site=site)
+            content = documents.content(document)
+        except Refused as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"已签发 {document}")
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise CommandError(
+                f"无法写入 {path}：{error.strerror}。文书已经签发，可在后台“签发的文书”中下载。"
+            ) from error
+        self.stdout.write(self.style.SUCCESS(f"已写入 {path}"))

@@ -59,6 +59,8 @@ OWN: Final = {
     "schemeversion_activate": "change",
     "ratingperiod_open": "review",
     "ratingperiod_rest": "review",
+    "ratingperiod_list": "add_issueddocument",
+    "ratingperiod_list_district": "add_issueddocument",
     "adjustment_find": "add",
     "adjustment_propose": "add",
     "adjustment_correct": "add",
