@@ -46,11 +46,6 @@ class Change:
     #: it takes back an earlier one
     reverses: bool
 
-    @property
-    def counts(self) -> bool:
-        """By judgement, approved, and not itself the taking back of another."""
-        return self.cause == JUDGEMENT and self.state == "APPROVED" and not self.reverses
-
 
 def changes(start: date, until: date, districts: Districts = None) -> list[Change]:
     """All adjustments proposed in the span, of every cause and state, newest first."""

@@ -81,12 +81,6 @@ class Comparison:
         """How many are graded otherwise, or are rated only on one side."""
         return int((self.move != Move.SAME).sum())
 
-    @property
-    def scores_changed(self) -> int:
-        """How many that are rated on both sides have another score."""
-        both = (self.before.grade != NO_GRADE) & (self.after.grade != NO_GRADE)
-        return int((both & (self.before.score != self.after.score)).sum())
-
     def moved_rows(self) -> Int64:
         """Rows that change: first those that fall, farthest first, then those that rise and the rest."""
         rows = np.flatnonzero(self.move != Move.SAME)

@@ -251,12 +251,6 @@ class Stability:
         return float((self.matrix * steps).sum() / self.pharmacies) if self.pharmacies else None
 
 
-def stability(before: Numbers, now: Numbers, grades: int) -> Stability:
-    """From the two grades of each pharmacy."""
-    pairs = np.bincount(before.astype(np.int64) * grades + now, minlength=grades * grades)
-    return Stability(pairs.reshape(grades, grades))
-
-
 @dataclass(frozen=True, slots=True)
 class Drift:
     """How far the make-up of a population moved between two periods."""

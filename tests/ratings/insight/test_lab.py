@@ -68,10 +68,6 @@ def test_figures_are_those_of_a_plain_count(pair: tuple[Side, Side]) -> None:
             assert found.matrix[was, now] == cells[was, now]
     assert found.changed == sum(move != Move.SAME for move, _ in moves)
     assert [found.count(move) for move in Move] == [sum(m == move for m, _ in moves) for move in Move]
-    assert found.scores_changed == sum(
-        before.grade[row] >= 0 and after.grade[row] >= 0 and before.score[row] != after.score[row]
-        for row in range(size)
-    )
     counted = Counter(before.grade.tolist())
     assert before.counts().tolist() == [*(counted[place] for place in range(len(before.names))), counted[-1]]
 

@@ -278,15 +278,15 @@ def test_reversals_pass_over_empty_grades_and_tell_chance() -> None:
 
 
 def test_stability_by_hand() -> None:
-    found = validation.stability(np.array([0, 0, 0, 1, 2, 2]), np.array([0, 0, 2, 1, 1, 0]), 3)
-    assert found.matrix.tolist() == [[2, 0, 1], [0, 1, 0], [1, 1, 0]]
+    # the grades 0, 0, 0, 1, 2, 2 became 0, 0, 2, 1, 1, 0
+    found = validation.Stability(np.array([[2, 0, 1], [0, 1, 0], [1, 1, 0]]))
     assert (found.pharmacies, found.unchanged, found.better, found.worse) == (6, 3, 2, 1)
     # |0-2| + |2-1| + |2-0| = 5 steps of six pharmacies
     assert found.mean_steps == pytest.approx(5 / 6)
 
 
 def test_stability_of_nobody() -> None:
-    found = validation.stability(np.array([], int), np.array([], int), 3)
+    found = validation.Stability(np.zeros((3, 3), int))
     assert (found.pharmacies, found.mean_steps) == (0, None)
 
 
