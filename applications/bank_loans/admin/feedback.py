@@ -303,6 +303,7 @@ class LoanEventAdmin(ExportAdmin, NamedAdmin):
     )
     readonly_fields = ("on_shown", "amount", "product_shown")
     list_filter = (ProductFilter, ("kind", ChoicesDropdownFilter))
+    linked_by = ("batch",)
     list_select_related = ("product",)
     search_help_text = "药店编码或名称，贷款编号或事项编号"
     ordering = ("-id",)
@@ -320,9 +321,6 @@ class LoanEventAdmin(ExportAdmin, NamedAdmin):
 
     def matching(self, term: str) -> Q:
         return super().matching(term) | Q(loan_no=term) | Q(event_no=term)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup == "batch" or super().lookup_allowed(lookup, value, request)
 
     @display(description="种类")
     def kind_shown(self, row: LoanEvent) -> SafeString | str:
