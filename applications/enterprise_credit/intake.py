@@ -154,12 +154,16 @@ def close(batch: RecordBatch, *, by: Actor, answer: Any = None, reason: str = ""
 
 
 def derive_later(usccs: Collection[str] | None) -> None:
-    """Have enterprises derived anew when this transaction is through; None = all."""
-    if usccs is None:
-        transaction.on_commit(lambda: tasks.refresh.delay(None))
-    elif usccs:
-        wanted = sorted(usccs)
-        transaction.on_commit(lambda: tasks.refresh.delay(wanted))
+    """Have enterprises derived anew when this transaction is through; None = all.
+
+    Where the queue cannot be reached that is logged and the act stands: the nightly run derives them.
+    """
+
+    def tell() -> None:
+        tasks.refresh.delay(None if usccs is None else sorted(usccs))
+
+    if usccs is None or usccs:
+        transaction.on_commit(tell, robust=True)
 
 
 def _lines(

@@ -11,6 +11,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
+from kombu.exceptions import OperationalError
 
 from applications.enterprise_credit import intake, record_store, tasks
 from applications.enterprise_credit.models import CreditRecord, RecordBatch
@@ -210,6 +211,15 @@ def test_enterprises_are_derived_anew(django_capture_on_commit_callbacks: Any) -
     with mock.patch.object(tasks.refresh, "delay") as told, django_capture_on_commit_callbacks(execute=True):
         take(client, row(two, "B1", data={"content": "罚款"}))
     told.assert_not_called()
+
+
+def test_what_is_taken_in_stands_without_a_queue(django_capture_on_commit_callbacks: Any) -> None:
+    one, client = subject(), program()
+    unreachable = mock.patch.object(tasks.refresh, "delay", side_effect=OperationalError)
+    with unreachable, django_capture_on_commit_callbacks(execute=True):
+        take(client, row(one))
+    assert one.records.count() == 1
+    assert tasks.refresh() == 1
 
 
 def test_a_great_many_are_derived_all_together(
