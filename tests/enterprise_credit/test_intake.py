@@ -124,6 +124,25 @@ class TestOutcomes:
         assert outcomes(answer) == ["refused", "refused", "accepted"]
         assert "不止出现一次" in answer["results"][0][2][0]
 
+    @pytest.mark.parametrize("wrong", [{"data": {}}, {"withdraw": True}])
+    def test_a_number_twice_and_once_wrong(self, wrong: dict[str, Any]) -> None:
+        one, client = subject(), program()
+        answer = take(client, row(one), row(one, "A1 ", **wrong), row(one, "A2"))
+        assert outcomes(answer) == ["refused", "refused", "accepted"]
+        assert "不止出现一次" in answer["results"][0][2][0]
+        assert RecordBatch.objects.get().refused == 2
+        assert list(live()) == ["A2"]
+
+    def test_blanks_are_as_in_files(self) -> None:
+        one, client = subject("某医药 公司"), program()
+        sent = row(one, "A 1", data={"content": "警告 一次"})
+        take(client, sent)
+        blank = {**sent, "record_no": "\u3000A  1 ", "name": " 某医药\u3000 公司", "decided_on": " 2026-01-05",
+                 "data": {"content": "\u00a0警告\u3000一次 "}, "document_no": f" {sent['document_no']} "}  # fmt: skip
+        assert outcomes(take(client, blank)) == ["unchanged"]
+        assert "没有填写" in take(client, {**sent, "data": {"content": "\u3000 "}})["results"][0][2][0]
+        assert "控制字符" in take(client, {**sent, "data": {"content": "警告\n一次"}})["results"][0][2][0]
+
     def test_numbers_are_of_a_type(self) -> None:
         one, client = subject(), program()
         take(client, row(one))
@@ -277,7 +296,7 @@ class Model:
         self.versions = 0
 
     def send(self, rows: list[dict[str, Any]]) -> list[str]:
-        numbers = [row["record_no"] for row in rows if self.fits(row)]
+        numbers = [row["record_no"] for row in rows]
         return [self.one(row, numbers.count(row["record_no"]) > 1) for row in rows]
 
     @staticmethod
