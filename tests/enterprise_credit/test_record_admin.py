@@ -1,6 +1,7 @@
 """Pages of records, of those that wait, and of batches: who sees and does what, by role and department."""
 
 import re
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from applications.enterprise_credit.counting import shown_after
 from applications.enterprise_credit.models import CreditRecord, CreditSubject, RecordBatch
 from applications.enterprise_credit.roles import CREDIT_OFFICE, OFFICER, SUPPLIER
 from applications.roles import INSPECTOR
 from ratings.models import AuditEvent, StaffScope
 from tests.enterprise_credit.building import batch, member, record, subject
-from tests.enterprise_credit.supplying import csv
+from tests.enterprise_credit.supplying import csv, record_type
 from tests.factories import uscc
 
 pytestmark = pytest.mark.django_db
@@ -173,6 +176,20 @@ class TestTheList:
             assert found == wanted, state
         page = text(supplier.get(url(LIST), {"type": "scjgj-penalty"}))
         assert all(mark in page for mark in ("有效", "待匹配：查无此企业", "有异议", "已到期"))
+
+    @pytest.mark.parametrize(("later", "said"), [(0, "已过公示、共享期"), (1, "有效")])
+    def test_shown_for_so_long(self, later: int, said: str, supplier: Client) -> None:
+        """As long as profiles show it and scores count it."""
+        last = shown_after(record_type(), timezone.localdate())
+        row = penalty(decided_on=last + timedelta(days=later), valid_from=last)
+        page = text(supplier.get(url(LIST), {"type": row.record_type}))
+        assert (said in page) and ("有效" in page.replace("有效期", "")) == bool(later)
+        assert said in text(supplier.get(url("creditrecord_change", row.pk)))
+
+    def test_of_a_type_that_is_no_more(self) -> None:
+        row = record(subject(), "swj-gone")
+        page = text(keeper(CREDIT_OFFICE).get(url("creditrecord_change", row.pk)))
+        assert "目录中已没有这种信用信息" in page
 
     def test_it_says_of_which_type_it_is(self, supplier: Client) -> None:
         page = supplier.get(url(LIST), {"type": "scjgj-penalty"}).content.decode()
