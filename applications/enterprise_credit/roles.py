@@ -2,14 +2,12 @@
 
 from typing import Final
 
-from applications.roles import INSPECTOR, grant
+from applications.roles import CREDIT_OFFICE, INSPECTOR, grant
 
 #: Looks up enterprises, checks lists, handles joint measures, for their department.
 OFFICER: Final = "部门查询员"
 #: Supplies, corrects and withdraws their department's records.
 SUPPLIER: Final = "部门数据员"
-#: Keeps the whole: documents, who works for which department, records that match nothing, the record of looks.
-CREDIT_OFFICE: Final = "信用信息管理员"
 #: Puts documents in force that another stored.
 APPROVER: Final = "信用信息审批员"
 
@@ -46,6 +44,7 @@ GRANTS: Final = {
             *("view_recordbatch", "add_recordbatch", "change_recordbatch"),
         }
     ),
+    # keeps the whole: documents, who works for which department, records that match nothing, the record of looks
     CREDIT_OFFICE: frozenset(
         {
             *("view_measurecase", "view_creditrecord", "match_creditrecord", "view_recordbatch", "view_look"),

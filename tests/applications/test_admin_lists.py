@@ -73,6 +73,6 @@ def test_links_of_other_pages_open(page: GuardedAdmin, root: User, client: Clien
 def test_no_value_is_an_error_of_ours(page: GuardedAdmin, root: User, client: Client) -> None:
     client.force_login(root)
     assert client.get(address(page), {"q": "甲\0"}).status_code in {400, 403}
-    for name in offered(page, asked(root)):
-        for value in ("²", "9" * 30):
-            assert client.get(address(page), {name: value}).status_code in {200, 302, 403}, (name, value)
+    names = list(offered(page, asked(root)))
+    for value in ("²", "9" * 30):
+        assert client.get(address(page), dict.fromkeys(names, value)).status_code in {200, 302, 403}
