@@ -24,7 +24,6 @@ MEANINGS: Final = {
     },
     "recordbatch": {"view": "查看", "add": "上传并试算", "change": "确认入库或放弃"},
     "look": {"view": "查看查询记录（部门人员仅本人的）和统计"},
-    "assessment": {"view": "查看"},
     "ruledocument": {"view": "查看", "add": "存入新版本", "change": "启用"},
     "membership": {"view": "查看", "add": "登记", "change": "变更"},
 }
@@ -33,7 +32,7 @@ GRANTS: Final = {
     OFFICER: frozenset(
         {
             *("view_creditsubject", "view_batchcheck", "add_batchcheck", "change_batchcheck"),
-            *("view_measurecase", "change_measurecase", "view_assessment"),
+            *("view_measurecase", "change_measurecase"),
             # their own looks
             "view_look",
         }
@@ -48,11 +47,11 @@ GRANTS: Final = {
     CREDIT_OFFICE: frozenset(
         {
             *("view_measurecase", "view_creditrecord", "match_creditrecord", "view_recordbatch", "view_look"),
-            *("view_ruledocument", "add_ruledocument", "view_batchcheck", "view_assessment"),
+            *("view_ruledocument", "add_ruledocument", "view_batchcheck"),
             *("view_membership", "add_membership", "change_membership"),
         }
     ),
-    APPROVER: frozenset({"view_ruledocument", "change_ruledocument", "view_assessment"}),
+    APPROVER: frozenset({"view_ruledocument", "change_ruledocument"}),
     INSPECTOR: frozenset(name for name in _ALL if name.startswith("view_") and name != "view_creditsubject"),
 }
 
