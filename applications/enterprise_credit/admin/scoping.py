@@ -4,9 +4,12 @@ from typing import Any, Final
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
 from applications.clients.models import Organisation
+from applications.enterprise_credit.documents import catalogue_on
+from applications.enterprise_credit.rules.catalogue import Purpose
 from applications.enterprise_credit.viewing import Viewer, viewer_of
 from ratings.admin.base import ReadOnlyAdmin, ScopedAdmin, sees_whole_city
 
@@ -41,6 +44,24 @@ class DepartmentFilter(DropdownFilter):
         if not value:
             return queryset
         return queryset.filter(department=int(value)) if value.isdecimal() else queryset.none()
+
+
+class PurposeFilter(DropdownFilter):
+    """By purpose, of those of the catalogue in force; for admins whose rows have a ``purpose``."""
+
+    title = "用途"
+    parameter_name = "purpose"
+
+    def offered(self, purpose: Purpose) -> bool:
+        """Whether rows for this purpose can be in the list."""
+        return True
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        purposes = catalogue_on(timezone.localdate()).purposes
+        return [(one.key, one.title) for one in purposes if self.offered(one)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(purpose=self.value()) if self.value() else queryset
 
 
 class DepartmentAdmin(ReadOnlyAdmin):
