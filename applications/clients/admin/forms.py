@@ -70,7 +70,7 @@ class ClientForm(forms.ModelForm):
         label="名称",
         max_length=100,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="说明是哪个系统，如：信贷核心系统（生产）",
+        help_text="说明是哪个系统，如：信贷核心系统（生产）、行政审批系统（生产）",
     )
     scopes = forms.MultipleChoiceField(
         label="权限范围",
