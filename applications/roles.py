@@ -8,8 +8,10 @@ from django.db import transaction
 
 from ratings.services.audit import SYSTEM, record
 
-#: Works with banks: products, authorisations, clients and endpoints.
+#: Works with banks: products, authorisations, their programs and endpoints.
 BANKING: Final = "金融协作员"
+#: Keeps departments' credit information, and registers the programs of departments.
+CREDIT_OFFICE: Final = "信用信息管理员"
 #: Sees everything and changes nothing; shipped by ``ratings``.
 INSPECTOR: Final = "纪检监督员"
 

@@ -68,6 +68,34 @@ def once(column: str) -> pgtrigger.Trigger:
     )
 
 
+def document_in_force(name: str, subject: str) -> list[pgtrigger.Trigger]:
+    """For versions of a document: what is in force never changes, and its hash is that of its text.
+
+    ``name`` is what such a document is called where it is whole, ``subject`` where it is spoken of.
+    """
+    return [
+        pgtrigger.Trigger(
+            name="immutable_in_force",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update,
+            condition=pgtrigger.Q(old__activated_at__isnull=False),
+            func=f"RAISE EXCEPTION '已启用的{name}不得修改：请另存新版本' USING ERRCODE = 'restrict_violation';",
+        ),
+        pgtrigger.Trigger(
+            name="hash_of_document",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Insert | pgtrigger.Update,
+            func=f"""
+                    IF NEW.sha256 <> encode(sha256(convert_to(NEW.document, 'UTF8')), 'hex') THEN
+                        RAISE EXCEPTION '{subject}的 SHA-256 与文本不符' USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+        ),
+        *no_delete(),
+    ]
+
+
 def references(column: str, table: str, key: str = "id") -> pgtrigger.Trigger:
     """A set-based foreign key for bulk-written tables: one join per statement, not per row.
 

@@ -31,6 +31,11 @@ class Organisation(models.Model):  # type: ignore[django-manager-missing]
     class Meta:
         verbose_name = verbose_name_plural = "机构"
         ordering = ("kind", "key")
+        # whom people work with: without either, no organisation, client or call is seen
+        permissions = (
+            ("view_bank_organisation", "范围包括银行"),
+            ("view_department_organisation", "范围包括政府部门"),
+        )
         constraints = (
             models.CheckConstraint(
                 name="organisation_key_form",

@@ -146,7 +146,7 @@ def count(
         weights = _WEIGHTS
         params |= {
             "weight_type": weight.type,
-            "weight_after": _shown_after(source, on),
+            "weight_after": shown_after(source, on),
             "field": weight.field,
             "store": weight.store,
         }
@@ -212,11 +212,12 @@ def counted_after(records: Records, record_type: RecordType, on: date) -> date:
     """Records of the type that were decided after this day count; ``_NEVER`` where none do."""
     if record_type.key not in records.types and record_type.kind not in records.kinds:
         return _NEVER
-    shown = _shown_after(record_type, on)
+    shown = shown_after(record_type, on)
     return shown if records.within_months is None else max(shown, months_before(on, records.within_months))
 
 
-def _shown_after(record_type: RecordType, on: date) -> date:
+def shown_after(record_type: RecordType, on: date) -> date:
+    """Records of the type that were decided after this day are still shown."""
     return date.min if record_type.shown_months is None else months_before(on, record_type.shown_months)
 
 

@@ -2,11 +2,13 @@
 
 What a row comes to: ``accepted`` (new), ``corrected`` (the version before is voided and this one follows it),
 ``withdrawn``, ``unchanged``, ``unmatched`` (taken in, new or corrected, but it waits for its enterprise: see
-``matching``) or ``refused`` (with what is wrong). Refused rows keep none of the others out. A number that comes twice
-in one batch is refused each time, as nobody can tell which is right. A number that was withdrawn stays so, lest the
+``matching``) or ``refused`` (with what is wrong). Refused rows keep none of the others out, but for those of the same
+number: one that comes twice in a batch is refused each time, as nobody can tell which is right, be one of them wrong by
+itself or not. A number that was withdrawn stays so, lest the
 next delivery of the same list bring it back: who means it says ``correction``. Withdrawing again changes nothing.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,6 +33,8 @@ from ratings.services.audit import Actor, record
 from ratings.services.imports.reports import KEPT_IN_BATCH
 
 Match = CreditRecord.Match
+#: Those that can be seen; what cannot is refused.
+_BLANKS: Final = re.compile("[ \u00a0\u3000]+")
 #: Why the comparison refuses a row: where, and what to do.
 REFUSALS: Final[Mapping[str, Fault]] = {
     record_store.TWICE: Fault(
@@ -110,6 +114,7 @@ def take_rows(
     batch: RecordBatch, record_type: RecordType, rows: Sequence[Mapping[str, Any]], *, by: str
 ) -> list[Result]:
     """Check, compare and write rows in the caller's transaction; counts go to the batch, which is not saved."""
+    rows = [*map(with_single_blanks, rows)]
     record_store.one_writer_at_a_time(record_type.key)
     at = timezone.now()
     faults: dict[int, list[Fault]] = {}
@@ -122,6 +127,18 @@ def take_rows(
     note(batch, replace(counts, refused=counts.refused + len(faults)))
     derive_later(record_store.write(batch, by, at))
     return [_result(number, row, found.get(number), faults.get(number)) for number, row in enumerate(rows, 1)]
+
+
+def with_single_blanks(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its texts' blanks as those of files are: none at the ends, never several in a row."""
+    return {
+        key: with_single_blanks(value)
+        if isinstance(value, dict)
+        else _BLANKS.sub(" ", value).strip(" ")
+        if isinstance(value, str)
+        else value
+        for key, value in row.items()
+    }
 
 
 def _problems(results: Iterable[Result]) -> Iterator[dict[str, Any]]:
@@ -154,18 +171,22 @@ def close(batch: RecordBatch, *, by: Actor, answer: Any = None, reason: str = ""
 
 
 def derive_later(usccs: Collection[str] | None) -> None:
-    """Have enterprises derived anew when this transaction is through; None = all."""
-    if usccs is None:
-        transaction.on_commit(lambda: tasks.refresh.delay(None))
-    elif usccs:
-        wanted = sorted(usccs)
-        transaction.on_commit(lambda: tasks.refresh.delay(wanted))
+    """Have enterprises derived anew when this transaction is through; None = all.
+
+    Where the queue cannot be reached that is logged and the act stands: the nightly run derives them.
+    """
+
+    def tell() -> None:
+        tasks.refresh.delay(None if usccs is None else sorted(usccs))
+
+    if usccs is None or usccs:
+        transaction.on_commit(tell, robust=True)
 
 
 def _lines(
     rows: Sequence[Mapping[str, Any]], record_type: RecordType, at: datetime, faults: dict[int, list[Fault]]
 ) -> Iterator[str]:
-    """Lines of the good rows; what is wrong with the others goes to ``faults``."""
+    """Lines for the stage; what is wrong with rows goes to ``faults``."""
     today = timezone.localdate(at)
     check = checker(record_type, today)
     of_withdrawal = [member for member in members(today) if member.key in {"record_no", "reason"}]
@@ -176,14 +197,15 @@ def _lines(
             wrong = [fault for member in of_withdrawal if (fault := member.fault(get(member.key)))]
             if not get("reason"):
                 wrong.append(Fault("reason", NEEDS_REASON, {}))
-            if wrong:
-                faults[number] = wrong
-            else:
-                yield record_store.line(number, True, False, row["reason"], row["record_no"])
-            continue
-        wrong = check(row)
+        else:
+            wrong = check(row)
         if wrong:
             faults[number] = wrong
+            if all(fault.field != "record_no" for fault in wrong):
+                yield record_store.wrong_line(number, row["record_no"])
+            continue
+        if get("withdraw"):
+            yield record_store.line(number, True, False, row["reason"], row["record_no"])
             continue
         data = get("data") or {}
         kept = {key: data[key] for key in fields if data.get(key) not in (None, "")}

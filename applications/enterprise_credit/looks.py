@@ -15,6 +15,7 @@ from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import BatchCheck, CheckLine, CreditSubject, Look
 from applications.enterprise_credit.rules.catalogue import Catalogue, Purpose, Watch
 from applications.enterprise_credit.viewing import Viewer
+from ratings.published import enterprise_districts
 from ratings.services.errors import Refused
 
 #: How long a profile that was opened for a purpose may be read on.
@@ -71,7 +72,6 @@ def record_look(
     where its pharmacies are, as far as known; ``shown`` as the field of Look says. Marks what lies outside the
     viewer's districts, and what was asked at night by the catalogue of the day.
     """
-    places = {*districts, *([] if district is None else [district])}
     return Look.objects.create(
         at=at,
         department=viewer.department,
@@ -85,7 +85,7 @@ def record_look(
         uscc=uscc[:18],
         name=name[:200],
         found=found,
-        outside=bool(viewer.districts and places) and not viewer.districts & places,
+        outside=_is_outside(viewer, district, districts),
         at_night=_at_night(at),
         shown=dict(shown),
     )
@@ -93,7 +93,10 @@ def record_look(
 
 @transaction.atomic
 def record_check(viewer: Viewer, aim: Aim, check: BatchCheck, at: datetime) -> int:
-    """A look of form CHECK for each line of a batch check, in one statement; how many there are."""
+    """A look of form CHECK for each line of a batch check, in one statement; how many there are.
+
+    What lies outside is marked as by :func:`record_look`.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _RECORD_CHECK,
@@ -108,11 +111,29 @@ def record_check(viewer: Viewer, aim: Aim, check: BatchCheck, at: datetime) -> i
                 "title": aim.purpose.title,
                 "case_no": aim.case_no,
                 "night": _at_night(at),
-                "districts": sorted(viewer.districts),
+                "outside": _outside(viewer, check),
                 "check": check.pk,
             },
         )
         return int(cursor.rowcount)
+
+
+def _outside(viewer: Viewer, check: BatchCheck) -> list[str]:
+    """The enterprises of a check that lie outside the viewer's districts. Two queries, none for the whole city."""
+    if not viewer.districts:
+        return []
+    lines = CheckLine.objects.filter(batch_check=check).values("uscc")
+    known = dict(CreditSubject.objects.filter(uscc__in=lines).values_list("uscc", "district"))
+    of_stores = enterprise_districts(known)
+    return [
+        uscc for uscc, district in known.items() if _is_outside(viewer, district, of_stores.get(uscc, ()))
+    ]
+
+
+def _is_outside(viewer: Viewer, district: int | None, districts: Collection[int]) -> bool:
+    """Whether an enterprise is nowhere in the viewer's districts; not where either are not known."""
+    places = {*districts, *([] if district is None else [district])}
+    return bool(viewer.districts and places) and not viewer.districts & places
 
 
 def recent_look(viewer: Viewer, uscc: str, at: datetime) -> Look | None:
@@ -144,8 +165,7 @@ _RECORD_CHECK: Final = f"""
     )
     SELECT %(at)s, %(department)s, %(by)s, %(client)s, %(address)s, %(form)s, %(purpose)s, %(title)s, %(case_no)s,
            left(line.uscc, 18), coalesce(subject.name, nullif(line.name, ''), line.given_name), subject.uscc IS NOT NULL,
-           cardinality(%(districts)s::int[]) > 0
-               AND coalesce(NOT subject.district = ANY(%(districts)s::int[]), false),
+           line.uscc = ANY(%(outside)s::text[]),
            %(night)s,
            jsonb_build_object(
                'verdict', line.verdict, 'grade', line.grade, 'score', line.score,

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from applications.enterprise_credit import standings, words
 from applications.enterprise_credit.application import APPLICATION
-from applications.enterprise_credit.counting import months_before
+from applications.enterprise_credit.counting import shown_after
 from applications.enterprise_credit.documents import rule_named
 from applications.enterprise_credit.looks import Aim, record_look
 from applications.enterprise_credit.models import Assessment, CreditRecord, CreditSubject, Look, Standing
@@ -287,9 +287,7 @@ def _groups(uscc: str, catalogue: Catalogue, department: str, on: date) -> tuple
     types = catalogue.visible_types(department)
     params: dict[str, Any] = {
         "types": [one.key for one in types],
-        "after": [
-            date.min if one.shown_months is None else months_before(on, one.shown_months) for one in types
-        ],
+        "after": [shown_after(one, on) for one in types],
         "uscc": uscc,
         "on": on,
         "most": MOST_RECORDS,

@@ -5,8 +5,8 @@ and amounts as offices write them. What a row comes to is the intake's (``record
 lacks keep, of a record that it corrects, what was recorded before.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
@@ -28,9 +28,10 @@ from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.imports import BatchNotOpen, Column, Kind, RowsRefused, files, parsing, reports
 from ratings.services.imports.columns import Context, plain, text
-from ratings.services.imports.errors import BadValue
+from ratings.services.imports.errors import BadValue, Problem
 from ratings.services.imports.headers import Layout, find_layout
 from ratings.services.imports.job import Reading, read_as
+from ratings.services.imports.sources import Chunk
 from ratings.services.imports.staging import PROBLEMS, RowParser, problems_kept
 from ratings.services.imports.translation import database_refused
 
@@ -156,6 +157,7 @@ def _compare(batch: RecordBatch, record_type: RecordType, path: Path, reading: R
                 for chunk in source.chunks(layout.head, layout.skip):
                     numbers, columns, problems = parser.columns(chunk)
                     record_store.send(copy, lines(numbers, columns))
+                    record_store.send(copy, _wrong_lines(layout, context, chunk, problems))
                     keep(problems)
                     good, bad = good + parser.good, bad + parser.bad
             parser.refuse_cut_off(source, good + bad)
@@ -228,6 +230,21 @@ def _lines(
             valid_until,
             orjson.dumps(content).decode(),
         )
+
+
+def _wrong_lines(
+    layout: Layout, context: Context, chunk: Chunk, problems: Iterable[Problem]
+) -> Iterator[str]:
+    """The numbers of the refused rows of a chunk, where they can be read, as the stage takes them."""
+    refused = {problem.line for problem in problems}
+    (bound,) = (bound for bound in layout.bound if bound.column.name == "record_no")
+    parse, place = bound.column.parser(context), bound.index
+    for line, row in zip(chunk.lines, chunk.rows, strict=True):
+        if line in refused:
+            cell = row[place] if place is not None and place < len(row) else ""
+            if number := parsing.clean(cell) or parsing.clean(bound.default or ""):
+                with suppress(BadValue):
+                    yield record_store.wrong_line(line, _plain(parse(number)))
 
 
 def _plain(cell: str) -> str:

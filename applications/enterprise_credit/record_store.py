@@ -24,8 +24,8 @@ ROWS: Final = "credit_rows"
 _RECORD, _SUBJECT = CreditRecord._meta.db_table, CreditSubject._meta.db_table
 #: In the order of :func:`line`.
 _COLUMNS: Final = (
-    "line integer NOT NULL, withdraw boolean NOT NULL, correction boolean NOT NULL, reason text, record_no text NOT NULL,"
-    " uscc text, name text, name_key text, document_no text, decided_on date, valid_from date, valid_until date, data jsonb"
+    "line integer NOT NULL, wrong boolean NOT NULL, withdraw boolean NOT NULL, correction boolean NOT NULL, reason text,"
+    " record_no text NOT NULL, uscc text, name text, name_key text, document_no text, decided_on date, valid_from date, valid_until date, data jsonb"
 )
 #: More enterprises than these are derived anew all together.
 MANY: Final = 20_000
@@ -74,9 +74,14 @@ def line(
 ) -> str:
     """A row for :func:`send`. No text holds control characters; dates are ISO, ``data`` is JSON; "" = not given."""
     return (
-        f"{number}\t{'t' if withdraw else 'f'}\t{'t' if correction else 'f'}\t{reason}\t{record_no}\t{uscc}\t{name}\t{key}"
+        f"{number}\tf\t{'t' if withdraw else 'f'}\t{'t' if correction else 'f'}\t{reason}\t{record_no}\t{uscc}\t{name}\t{key}"
         f"\t{document_no}\t{decided_on}\t{valid_from}\t{valid_until}\t{data}\n"
     )
+
+
+def wrong_line(number: int, record_no: str) -> str:
+    """For :func:`send`, a row that is refused by itself: only its number counts, against others that have it too."""
+    return f"{number}\tt\tf\tf\t\t{record_no}\t\t\t\t\t\t\t\t\n"
 
 
 def begin() -> None:
@@ -125,7 +130,7 @@ def compare(record_type: str, lacking: Collection[str] = ()) -> None:
             f"""
             CREATE TEMPORARY TABLE {ROWS} ON COMMIT DROP AS
             WITH held AS (
-                SELECT s.line, s.withdraw, s.correction, s.reason, s.record_no, s.uscc, s.name, s.decided_on,
+                SELECT s.line, s.wrong, s.withdraw, s.correction, s.reason, s.record_no, s.uscc, s.name, s.decided_on,
                        coalesce({document_no}, '') AS document_no,
                        coalesce({valid_from}, s.decided_on) AS valid_from,
                        {valid_until} AS valid_until, {data} AS data,
@@ -151,7 +156,7 @@ def compare(record_type: str, lacking: Collection[str] = ()) -> None:
                     WHEN gone AND NOT correction THEN '{GONE}'
                     WHEN valid_until <= valid_from THEN '{DATES}'
                     ELSE '' END AS refusal
-                FROM held
+                FROM held WHERE NOT wrong
             )
             SELECT line, record_no, reason, uscc, name, document_no, decided_on, valid_from, valid_until, data,
                    old_id, old_subject_id, objected_on, objection, subject_id, refusal,

@@ -45,6 +45,7 @@ def fill_in(
     Raises RowRefused for what is wrong with it, and Refused for another department's type and a number that is taken.
     """
     demand_own(record_type, department)
+    row = intake.with_single_blanks(row)
     record_store.one_writer_at_a_time(record_type.key)
     taken = CreditRecord.objects.filter(record_type=record_type.key, record_no=row.get("record_no", ""))
     if taken.filter(voided_at=None).exists():

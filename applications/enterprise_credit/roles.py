@@ -2,14 +2,12 @@
 
 from typing import Final
 
-from applications.roles import INSPECTOR, grant
+from applications.roles import CREDIT_OFFICE, INSPECTOR, grant
 
 #: Looks up enterprises, checks lists, handles joint measures, for their department.
 OFFICER: Final = "部门查询员"
 #: Supplies, corrects and withdraws their department's records.
 SUPPLIER: Final = "部门数据员"
-#: Keeps the whole: documents, who works for which department, records that match nothing, the record of looks.
-CREDIT_OFFICE: Final = "信用信息管理员"
 #: Puts documents in force that another stored.
 APPROVER: Final = "信用信息审批员"
 
@@ -26,7 +24,6 @@ MEANINGS: Final = {
     },
     "recordbatch": {"view": "查看", "add": "上传并试算", "change": "确认入库或放弃"},
     "look": {"view": "查看查询记录（部门人员仅本人的）和统计"},
-    "assessment": {"view": "查看"},
     "ruledocument": {"view": "查看", "add": "存入新版本", "change": "启用"},
     "membership": {"view": "查看", "add": "登记", "change": "变更"},
 }
@@ -35,7 +32,7 @@ GRANTS: Final = {
     OFFICER: frozenset(
         {
             *("view_creditsubject", "view_batchcheck", "add_batchcheck", "change_batchcheck"),
-            *("view_measurecase", "change_measurecase", "view_assessment"),
+            *("view_measurecase", "change_measurecase"),
             # their own looks
             "view_look",
         }
@@ -46,14 +43,15 @@ GRANTS: Final = {
             *("view_recordbatch", "add_recordbatch", "change_recordbatch"),
         }
     ),
+    # keeps the whole: documents, who works for which department, records that match nothing, the record of looks
     CREDIT_OFFICE: frozenset(
         {
             *("view_measurecase", "view_creditrecord", "match_creditrecord", "view_recordbatch", "view_look"),
-            *("view_ruledocument", "add_ruledocument", "view_batchcheck", "view_assessment"),
+            *("view_ruledocument", "add_ruledocument", "view_batchcheck"),
             *("view_membership", "add_membership", "change_membership"),
         }
     ),
-    APPROVER: frozenset({"view_ruledocument", "change_ruledocument", "view_assessment"}),
+    APPROVER: frozenset({"view_ruledocument", "change_ruledocument"}),
     INSPECTOR: frozenset(name for name in _ALL if name.startswith("view_") and name != "view_creditsubject"),
 }
 

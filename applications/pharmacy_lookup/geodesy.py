@@ -38,12 +38,6 @@ class Metric(NamedTuple):
     p1: float
     p2: float
 
-    def distance(self, north_degrees: float, east_degrees: float) -> float:
-        """Metres from the point to the place so many degrees off."""
-        north = north_degrees * (self.m0 + self.m1 * north_degrees)
-        east = east_degrees * (self.p0 + north_degrees * (self.p1 + self.p2 * north_degrees))
-        return sqrt(north * north + east * east)
-
 
 def metric(latitude: float) -> Metric:
     """The metric around a latitude (degrees, between the polar circles)."""

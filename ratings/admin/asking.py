@@ -123,6 +123,23 @@ class Yuan(forms.DecimalField):
         return f"{sign}{yuan}.{fen:02d}" if fen else f"{sign}{yuan}"
 
 
+class SpanForm(forms.Form):
+    """From which day to which, both included."""
+
+    start = day("自")
+    until = day("至")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        start, until = cleaned.get("start"), cleaned.get("until")
+        if start and until and start > until:
+            self.add_error("until", "截止日期不得早于起始日期。")
+        for name, value in (("start", start), ("until", until)):
+            if value and not date(2000, 1, 1) <= value <= date(2100, 1, 1):
+                self.add_error(name, "日期须在 2000 年至 2100 年之间。")
+        return cleaned
+
+
 def ask(
     admin: ScopedAdmin,
     request: HttpRequest,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin import ShowFacets
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -18,7 +18,41 @@ from ratings.admin.scope import sees_whole_city, visible
 from ratings.services.errors import Refused
 
 
-class ScopedAdmin(ModelAdmin):
+def _name(offered: Any) -> str:
+    """What a filter of a list is called in its address: a field, or its own name."""
+    if isinstance(offered, tuple):
+        return str(offered[0])
+    return offered if isinstance(offered, str) else str(offered.parameter_name)
+
+
+class GuardedAdmin(ModelAdmin):
+    """Its address asks for nothing that its page does not offer, and for nothing that the database cannot take."""
+
+    #: lookups that other pages link to, beside those of the filters
+    linked_by: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Raises SuspiciousOperation for a NUL character in the address: no text in PostgreSQL holds one."""
+        if any("\0" in value for _, values in request.GET.lists() for value in values):
+            raise SuspiciousOperation("NUL in a parameter")
+        return super().get_queryset(request)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Django lets any field be asked about through the address, and so be guessed letter by letter, shown or not;
+        here only what the list's filters offer this user and ``linked_by``."""
+        if lookup in self.linked_by:
+            return True
+        name = lookup.partition("__")[0]
+        if name != "pk":
+            try:
+                self.opts.get_field(name)
+            except FieldDoesNotExist:  # a filter's own parameter, or nothing
+                return super().lookup_allowed(lookup, value, request)
+        offered = map(_name, self.get_list_filter(request))
+        return name in offered and super().lookup_allowed(lookup, value, request)
+
+
+class ScopedAdmin(GuardedAdmin):
     """Shows what the user's scope allows and deletes nothing.
 
     Who may see a page: active staff with the model's view permission, and of its rows only

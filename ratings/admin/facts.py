@@ -51,6 +51,7 @@ class FactAdmin(ExportAdmin, ScopedAdmin):
 
     form = FactForm
     list_select_related = ("pharmacy__district",)
+    linked_by = ("pharmacy__id__exact",)
     autocomplete_fields = ("pharmacy",)
     actions_detail = ("void",)
     search_help_text = "药店编码、名称，或编号"

@@ -46,7 +46,7 @@ class DistrictFilter(DropdownFilter):
         code = self.value()
         if not code:
             return queryset
-        if not code.isdigit():
+        if not code.isdecimal():
             return queryset.none()
         path = DISTRICT_PATHS.get(queryset.model._meta.model_name or "", "pharmacy__district")
         found = queryset.filter(**{path: int(code)})

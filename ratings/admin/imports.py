@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
@@ -19,10 +18,16 @@ from ratings.admin.on_record import note_refusal, refuse
 from ratings.admin.scope import districts_of, sees_whole_city
 from ratings.admin.uploads import (
     MAX_UPLOAD,
+    Header,
     Upload,
+    bound_columns,
+    columns_context,
+    download,
     forget_upload,
     headers_of,
     keep_upload,
+    posted_mapping,
+    told_read_as,
     waiting_upload,
 )
 from ratings.models import ImportBatch
@@ -182,17 +187,15 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:ratings_importbatch_upload"))
         if request.method == "POST":
             try:
-                batch = self._check(request, kind, upload, [header.text for header in headers])
+                batch = self._check(request, kind, upload, headers)
             except ImportStopped as error:
                 stopped = error
                 note_refusal(request, error)
             else:
                 forget_upload(request, upload)
                 return HttpResponseRedirect(show.change_url(batch))
-        chosen = {
-            header.text: request.POST.get(f"column{place}", header.guess)
-            for place, header in enumerate(headers)
-        }
+        columns = columns_context(request, kind, headers)
+        columns["incomplete"] |= stopped is not None
         return self.page(
             request,
             "ratings/admin/columns.html",
@@ -200,30 +203,11 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             kind=kind,
             upload=upload,
             stopped=stopped,
-            headers=[
-                {"place": place, "header": header, "chosen": chosen[header.text]}
-                for place, header in enumerate(headers)
-            ],
-            incomplete=stopped is not None
-            or any(column.required and column.name not in chosen.values() for column in kind.columns),
-            columns=[
-                {
-                    "column": column,
-                    "default": request.POST.get(f"default_{column.name}", ""),
-                    "found": column.name in chosen.values(),
-                }
-                for column in kind.columns
-            ],
+            **columns,
         )
 
-    def _check(self, request: HttpRequest, kind: Kind, upload: Upload, headers: list[str]) -> ImportBatch:
-        names = {column.name for column in kind.columns}
-        mapping = {
-            header: column
-            for place, header in enumerate(headers)
-            if (column := request.POST.get(f"column{place}", "")) in names
-        }
-        defaults = {name: text for name in names if (text := request.POST.get(f"default_{name}", "").strip())}
+    def _check(self, request: HttpRequest, kind: Kind, upload: Upload, headers: list[Header]) -> ImportBatch:
+        mapping, defaults = posted_mapping(request, kind, headers)
         with upload.path.open("rb") as file:
             return check_import(
                 kind.id,
@@ -244,9 +228,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             raise Http404(str(unknown)) from unknown
         if not self._may(request, kind):
             raise PermissionDenied
-        return _download(
-            HttpResponse(template_csv(kind.id), content_type="text/csv"), f"{kind.label}模板.csv"
-        )
+        return download(HttpResponse(template_csv(kind.id), content_type="text/csv"), f"{kind.label}模板.csv")
 
     # one batch
 
@@ -281,12 +263,12 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 ("未变", show.number(batch.unchanged)),
                 ("拒收", show.number(batch.refused)),
             ],
-            columns=_bound(columns, mapping.get("read_as") or {}),
+            columns=bound_columns(columns, mapping.get("read_as") or {}),
             defaults=[
                 (columns.get(ours, ours), text) for ours, text in (mapping.get("defaults") or {}).items()
             ],
             ignored=(mapping.get("read_as") or {}).get("ignored_columns") or [],
-            read_as=_read_as(mapping.get("read_as") or {}),
+            read_as=told_read_as(mapping.get("read_as") or {}),
             problems=batch.problems[:_SHOWN_PROBLEMS],
             more_problems=batch.refused > min(len(batch.problems), _SHOWN_PROBLEMS),
             may_decide=may_decide,
@@ -330,7 +312,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(show.change_url(batch))
         record("导出", batch, by=Actor.of(request), what="拒收明细", rows=batch.refused)
         answer = StreamingHttpResponse(pieces, content_type="text/csv")
-        return _download(answer, f"拒收明细-{batch.pk}.csv")
+        return download(answer, f"拒收明细-{batch.pk}.csv")
 
     # columns
 
@@ -367,28 +349,3 @@ def _kind_of(batch: ImportBatch) -> Kind | None:
         return kind_named(batch.kind)
     except UnknownKind:
         return None
-
-
-def _bound(columns: dict[str, str], read_as: dict[str, Any]) -> list[tuple[str, str]]:
-    """Their headers and our labels, in the order of the kind's columns."""
-    theirs = read_as.get("columns") or {}
-    return [(theirs[name], label) for name, label in columns.items() if name in theirs]
-
-
-_READ_AS = {
-    "format": "格式",
-    "encoding": "编码",
-    "delimiter": "分隔符",
-    "sheet": "工作表",
-    "header_line": "表头行号",
-    "rows": "数据行数",
-}
-
-
-def _read_as(read_as: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(label, read_as[name]) for name, label in _READ_AS.items() if read_as.get(name)]
-
-
-def _download(answer: Any, name: str) -> Any:
-    answer["Content-Disposition"] = content_disposition_header(True, name)
-    return answer

@@ -76,7 +76,7 @@ def _ratings(request: HttpRequest, pharmacy: Pharmacy) -> dict[str, Any]:
         for rating in ratings_of(request, pharmacy)
     ]
     headers = ("评价周期", "等级", "信用分", "区县排名", "全市排名", "评价规则")
-    return show.table("评价结果", headers, rows, more=_all(Rating, pharmacy))
+    return show.table("评价结果", headers, rows, more=show.list_url(Rating, pharmacy__id__exact=pharmacy.pk))
 
 
 def _all(model: type, pharmacy: Pharmacy) -> str:

@@ -138,6 +138,7 @@ class PharmacyAdmin(RegistryAdmin):
     search_fields = ("code", "name")
     search_help_text = "定点编码或名称"
     list_filter = (DistrictFilter, ChainFilter)
+    linked_by = ("enterprise__id__exact",)
     autocomplete_fields = ("enterprise", "predecessor")
     change_form_after_template = "ratings/admin/pharmacy.html"
     fieldsets = (

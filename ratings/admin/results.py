@@ -62,6 +62,7 @@ class RatingAdmin(SearchedByPharmacy, ExportAdmin, ReadOnlyAdmin):
     list_display_links = ("shop",)
     list_select_related = ("pharmacy", "district")
     list_filter = (RunFilter, RatedPeriodFilter, GradeFilter, DistrictFilter, CapFilter)
+    linked_by = ("pharmacy__id__exact",)
     search_fields = ("pharmacy__code", "pharmacy__name")
     sortable_by = ("grade_shown", "points", "in_district", "in_city")
     export_columns = (

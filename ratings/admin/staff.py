@@ -13,11 +13,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from unfold.admin import ModelAdmin, StackedInline
+from unfold.admin import StackedInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from ratings.admin.base import GuardedAdmin
 from ratings.admin.permissions import PermissionChoice, in_words, is_shipped, offered
 from ratings.admin.user_actions import SignInActions
 from ratings.models import District, StaffScope
@@ -26,7 +27,7 @@ from ratings.services.audit import SYSTEM, Actor, record
 _UNTOLD = {"password", "last_login"}
 
 
-class SuperuserAdmin(ModelAdmin):
+class SuperuserAdmin(GuardedAdmin):
     """Seen and changed by superusers; nothing is deleted (users are made inactive)."""
 
     actions = None

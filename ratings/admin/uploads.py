@@ -1,14 +1,16 @@
-"""Files on their way in: kept between the upload and the dry run, and what their headers say."""
+"""Files on their way in: kept between the upload and the dry run, what their headers say, and how they were read."""
 
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.http import content_disposition_header
 
 from ratings.services.imports import Kind, UnreadableFile
 from ratings.services.imports.files import opened
@@ -22,6 +24,16 @@ _SESSION = "import_uploads"
 _SAMPLE_ROWS = 3
 #: what a header adds in parentheses at its end, such as a unit
 _NOTE = re.compile(r"[（(［\[【][^（(]*[)）］\]】]\s*$")
+
+
+_READ_AS = {
+    "format": "格式",
+    "encoding": "编码",
+    "delimiter": "分隔符",
+    "sheet": "工作表",
+    "header_line": "表头行号",
+    "rows": "数据行数",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,57 @@ def headers_of(kind: Kind, upload: Upload) -> list[Header]:
         for place, (text, guess) in enumerate(zip(header, guesses, strict=True))
         if text.strip()
     ]
+
+
+def columns_context(request: HttpRequest, kind: Kind, headers: list[Header]) -> dict[str, Any]:
+    """For ``ratings/admin/columns.html``: which column each header is, as posted or as it seems to be, and which lack."""
+    chosen = {one.text: request.POST.get(f"column{place}", one.guess) for place, one in enumerate(headers)}
+    found = set(chosen.values())
+    return {
+        "headers": [
+            {"place": place, "header": one, "chosen": chosen[one.text]} for place, one in enumerate(headers)
+        ],
+        "incomplete": any(column.required and column.name not in found for column in kind.columns),
+        "columns": [
+            {
+                "column": column,
+                "default": request.POST.get(f"default_{column.name}", ""),
+                "found": column.name in found,
+            }
+            for column in kind.columns
+        ],
+    }
+
+
+def posted_mapping(
+    request: HttpRequest, kind: Kind, headers: list[Header]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What was posted from there: {their header: our column}, {our column: value for all rows}."""
+    names = {column.name for column in kind.columns}
+    mapping = {
+        header.text: column
+        for place, header in enumerate(headers)
+        if (column := request.POST.get(f"column{place}", "")) in names
+    }
+    defaults = {name: text for name in names if (text := request.POST.get(f"default_{name}", "").strip())}
+    return mapping, defaults
+
+
+def bound_columns(columns: Mapping[str, str], read_as: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of a batch that was read: their headers and our labels, in the order of the kind's columns."""
+    theirs = read_as.get("columns") or {}
+    return [(theirs[name], label) for name, label in columns.items() if name in theirs]
+
+
+def told_read_as(read_as: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """How the file of a batch was read, for people."""
+    return [(label, read_as[name]) for name, label in _READ_AS.items() if read_as.get(name)]
+
+
+def download(answer: Any, name: str) -> Any:
+    """The answer as a file of this name."""
+    answer["Content-Disposition"] = content_disposition_header(True, name)
+    return answer
 
 
 def _guesses(kind: Kind, header: list[str]) -> list[str]:

@@ -1,11 +1,10 @@
 """Scheme versions: rating schemes as documents, immutable once in force."""
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from creditsys.guards import no_delete
+from creditsys.guards import document_in_force
 
 
 class SchemeVersion(models.Model):
@@ -38,27 +37,7 @@ class SchemeVersion(models.Model):
                 | Q(activated_at__isnull=False) & ~Q(activated_by=""),
             ),
         )
-        triggers = (
-            *no_delete(),
-            pgtrigger.Trigger(
-                name="immutable_in_force",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__activated_at__isnull=False),
-                func="RAISE EXCEPTION '已启用的评价规则不得修改：请另存新版本' USING ERRCODE = 'restrict_violation';",
-            ),
-            pgtrigger.Trigger(
-                name="hash_of_document",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update,
-                func="""
-                    IF NEW.sha256 <> encode(sha256(convert_to(NEW.document, 'UTF8')), 'hex') THEN
-                        RAISE EXCEPTION '评价规则的 SHA-256 与文本不符' USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-        )
+        triggers = document_in_force("评价规则", "评价规则")
 
     def __str__(self) -> str:
         return f"{self.title}（第 {self.version} 版）"

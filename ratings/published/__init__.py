@@ -3,13 +3,14 @@
 Applications import this package, never its modules, and nothing else of ``ratings``. ``grades`` reads the
 ledger, ``statements`` what was signed of it, ``files`` and ``proofs`` hand its rows out in a way that can be
 verified by ``keys``; ``pharmacies`` what is public of each pharmacy (its place in the registry and its newest published
-grade), ``enterprises`` which of them an enterprise runs, ``staging`` the same for a whole city at a time, ``penalty`` the penalties that may still be shown, ``scales`` what grades mean, ``documents`` which
-documents were issued; ``changes`` tells when any of it changes.
+grade), ``enterprises`` which of them an enterprise runs and where, ``staging`` the same for a whole city at a time,
+``penalty`` the penalties that may still be shown, ``scales`` what grades mean, ``documents`` which documents were
+issued; ``changes`` tells when any of it changes.
 """
 
 from ratings.published.changes import announced, changed, tell
 from ratings.published.documents import issued_document, read_code
-from ratings.published.enterprises import enterprise_codes
+from ratings.published.enterprises import enterprise_codes, enterprise_districts
 from ratings.published.files import (
     COLUMNS,
     VERIFIER,
@@ -62,6 +63,7 @@ __all__ = [
     "current_page",
     "districts",
     "enterprise_codes",
+    "enterprise_districts",
     "entries",
     "find_codes",
     "fingerprints",

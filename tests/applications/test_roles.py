@@ -8,7 +8,7 @@ from django.urls import reverse
 from applications.bank_loans import roles as loans
 from applications.clients import roles as clients
 from applications.enterprise_credit import roles as departments
-from applications.roles import BANKING, INSPECTOR, grant
+from applications.roles import BANKING, CREDIT_OFFICE, INSPECTOR, grant
 from ratings.admin.permissions import in_words, is_shipped, offered
 from ratings.models import AuditEvent
 from ratings.services import roles
@@ -41,6 +41,9 @@ def test_migrations_grant_what_the_tables_say(app_label: str) -> None:
 def test_departments_groups_hold_what_their_table_says_and_nothing_of_ratings() -> None:
     for name, granted in departments.GRANTS.items():
         assert held(name, "enterprise_credit") == granted
+    assert held(CREDIT_OFFICE, "clients") == clients.GRANTS[CREDIT_OFFICE]
+    for name in departments.GRANTS.keys() - {INSPECTOR, CREDIT_OFFICE}:
+        assert held(name, "clients") == set()
     for name in departments.GRANTS.keys() - {INSPECTOR}:
         assert held(name, "ratings") == held(name, "bank_loans") == set()
     assert all(codename.startswith("view_") for codename in departments.GRANTS[INSPECTOR])
@@ -75,6 +78,7 @@ def test_groups_show_and_offer_these_permissions_in_chinese() -> None:
     lines = in_words(offered().filter(group__name=BANKING))
     assert "贷款产品：查看、新增、修改条件" in lines
     assert "接口客户端：查看、登记、变更、停用，生成和撤销密钥" in lines
+    assert "机构：查看、登记、变更名称、范围包括银行" in lines
     assert is_shipped(BANKING)
     root = Client()
     root.force_login(User.objects.create_superuser("root"))

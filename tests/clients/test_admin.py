@@ -17,6 +17,7 @@ from django.utils.html import escape
 
 from applications.clients import services
 from applications.clients.models import Call, Client, ClientSecret, Organisation
+from applications.roles import BANKING, CREDIT_OFFICE
 from ratings.models import AuditEvent, StaffScope
 from ratings.services.audit import SYSTEM
 from ratings.services.roles import ROLES
@@ -38,6 +39,8 @@ def root() -> Browser:
 
 
 def staff(*codenames: str, whole_city: bool = True) -> Browser:
+    """Of banks and departments."""
+    codenames += ("view_bank_organisation", "view_department_organisation")
     user = User.objects.create_user("staff", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="clients", codename__in=codenames)
@@ -143,6 +146,83 @@ class TestRights:
 
     def test_the_toolkits_own_pages_are_gone(self) -> None:
         assert not [model for model in admin.site._registry if model._meta.app_label == "oauth2_provider"]
+
+
+class TestKinds:
+    """Banks and departments have their own officials; each reaches those of the own kind only."""
+
+    @pytest.fixture
+    def clients(self) -> dict[str, Client]:
+        department = building.organisation(key="market", name="市场局", kind="DEPARTMENT")
+        return {"BANK": building.client(), "DEPARTMENT": building.client(organisation_=department)}
+
+    @pytest.fixture(params=[(BANKING, "BANK", "DEPARTMENT"), (CREDIT_OFFICE, "DEPARTMENT", "BANK")])
+    def official(
+        self, request: pytest.FixtureRequest, clients: dict[str, Client]
+    ) -> tuple[Browser, Client, Client]:
+        group, own, other = request.param
+        user = User.objects.create_user("official", is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        StaffScope.objects.create(user=user, whole_city=True)
+        return browser_of(user), clients[own], clients[other]
+
+    def test_nothing_of_the_other_kind_is_seen(self, official: tuple[Browser, Client, Client]) -> None:
+        browser, own, other = official
+        for client in (own, other):
+            call(client)
+            building.secret(client)
+        for name in ("organisation_changelist", "client_changelist", "call_changelist"):
+            shown = page(browser, f"admin:clients_{name}")
+            assert own.organisation.name in shown and other.organisation.name not in shown, name
+        pages = [
+            ("organisation_change", own.organisation.pk, other.organisation.pk),
+            ("call_change", own.calls.get().pk, other.calls.get().pk),
+            *((f"client_{name}", own.pk, other.pk) for name in ("change", "issue")),
+        ]
+        for name, mine, theirs in pages:
+            assert browser.get(reverse(f"admin:clients_{name}", args=(mine,))).status_code == 200, name
+            for ask in (browser.get, browser.post):
+                assert ask(reverse(f"admin:clients_{name}", args=(theirs,))).status_code in {403, 404}, name
+        secret = other.secrets.get()
+        assert browser.post(reverse(f"{CLIENT}_revoke", args=(other.pk, secret.pk))).status_code == 404
+        secret.refresh_from_db()
+        assert secret.revoked_at is None
+        answer = browser.post(reverse(f"{CALLS}_export"), {"format": "1", "resource": ""})
+        assert answer.content.decode().count("核心系统") == 1
+
+    def test_clients_are_registered_for_the_own_kind(self, official: tuple[Browser, Client, Client]) -> None:
+        browser, own, other = official
+        address = reverse(f"{CLIENT}_add")
+        shown = page(browser, f"{CLIENT}_add")
+        assert own.organisation.name in shown and other.organisation.name not in shown
+        assert all(scope in shown for scope in own.scopes) and not any(
+            scope in shown for scope in other.scopes
+        )
+        given = {"name": "新系统", "networks": "", "certificates": ""}
+        for of in (other.organisation, own.organisation):
+            answer = browser.post(address, {**given, "organisation": of.pk, "scopes": other.scopes})
+            assert answer.status_code == 200 and not Client.objects.filter(name="新系统").exists()
+        browser.post(address, {**given, "organisation": own.organisation.pk, "scopes": own.scopes})
+        made = Client.objects.get(name="新系统")
+        assert (made.organisation, made.scopes) == (own.organisation, own.scopes)
+
+    def test_who_registers_organisations(self, official: tuple[Browser, Client, Client]) -> None:
+        """Departments come with the catalogue."""
+        browser, own, _ = official
+        address = reverse("admin:clients_organisation_add")
+        for kind in ("DEPARTMENT", "BANK"):
+            browser.post(address, {"key": f"new-{kind.lower()}", "name": f"新机构{kind}", "kind": kind})
+        made = Organisation.objects.filter(key__startswith="new-").values_list("kind", flat=True)
+        assert list(made) == ["BANK"] * (own.organisation.kind == "BANK")
+
+    def test_without_either_nothing(self, clients: dict[str, Client]) -> None:
+        user = User.objects.create_user("somebody", is_staff=True)
+        user.user_permissions.set(
+            Permission.objects.filter(codename__in=("view_client", "view_organisation"))
+        )
+        StaffScope.objects.create(user=user, whole_city=True)
+        for name in ("organisation", "client"):
+            assert "共 0 条" in page(browser_of(user), f"admin:clients_{name}_changelist")
 
 
 class TestOrganisations:

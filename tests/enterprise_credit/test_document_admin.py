@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from applications.enterprise_credit import documents, previewing, standings, tasks
 from applications.enterprise_credit.admin.documents import MAX_DOCUMENT
@@ -167,6 +168,15 @@ class TestDraft:
         ):
             keeper(APPROVER).post(url("activate", one.pk), {"reason": "局办公会"})
         assert told.call_args_list == [mock.call(None)] * derived
+
+    def test_in_force_without_a_queue_too(self, django_capture_on_commit_callbacks: Any) -> None:
+        one = draft(NEXT)
+        unreachable = mock.patch.object(tasks.refresh, "delay", side_effect=OperationalError)
+        with unreachable, django_capture_on_commit_callbacks(execute=True):
+            answer = keeper(APPROVER).post(url("activate", one.pk), {"reason": "局办公会"})
+        assert answer.status_code == 302
+        one.refresh_from_db()
+        assert one.activated_at is not None
 
     def test_not_by_who_stored_it(self) -> None:
         approver = keeper(APPROVER)

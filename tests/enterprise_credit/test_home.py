@@ -142,8 +142,15 @@ class TestSupplier:
     def test_theirs(self) -> None:
         building.batch("swj-arrears", "swj", state="CHECKED", accepted_by="", accepted_at=None)
         building.batch("scjgj-penalty", "scjgj", state="CHECKED", accepted_by="", accepted_at=None)
-        answer = home(building.member("swj", roles.SUPPLIER))
-        assert work(answer) == [("信用信息批次待确认", "1", 0)]
+        one, other = building.subject(), building.subject()
+        for key, of in (("swj-arrears", one), ("scjgj-penalty", other)):
+            building.record(of, key)
+            building.record(of, key, match="NAME_DIFFERS", subject=None)
+        user = building.member("swj", roles.SUPPLIER)
+        answer = home(user)
+        assert work(answer) == [("信用信息批次待确认", "1", 0), ("信用信息待匹配", "1", 0)]
+        waits = text(signed_in(user).get(answer.context["work"][1]["url"]))
+        assert one.uscc in waits and other.uscc not in waits
         shown = text(answer)
         assert "填报信用信息" in shown and "导入信用信息" in shown
         assert "查询企业信用" not in shown and "我最近查询的企业" not in shown

@@ -11,6 +11,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
+from kombu.exceptions import OperationalError
 
 from applications.enterprise_credit import intake, record_store, tasks
 from applications.enterprise_credit.models import CreditRecord, RecordBatch
@@ -123,6 +124,25 @@ class TestOutcomes:
         assert outcomes(answer) == ["refused", "refused", "accepted"]
         assert "不止出现一次" in answer["results"][0][2][0]
 
+    @pytest.mark.parametrize("wrong", [{"data": {}}, {"withdraw": True}])
+    def test_a_number_twice_and_once_wrong(self, wrong: dict[str, Any]) -> None:
+        one, client = subject(), program()
+        answer = take(client, row(one), row(one, "A1 ", **wrong), row(one, "A2"))
+        assert outcomes(answer) == ["refused", "refused", "accepted"]
+        assert "不止出现一次" in answer["results"][0][2][0]
+        assert RecordBatch.objects.get().refused == 2
+        assert list(live()) == ["A2"]
+
+    def test_blanks_are_as_in_files(self) -> None:
+        one, client = subject("某医药 公司"), program()
+        sent = row(one, "A 1", data={"content": "警告 一次"})
+        take(client, sent)
+        blank = {**sent, "record_no": "\u3000A  1 ", "name": " 某医药\u3000 公司", "decided_on": " 2026-01-05",
+                 "data": {"content": "\u00a0警告\u3000一次 "}, "document_no": f" {sent['document_no']} "}  # fmt: skip
+        assert outcomes(take(client, blank)) == ["unchanged"]
+        assert "没有填写" in take(client, {**sent, "data": {"content": "\u3000 "}})["results"][0][2][0]
+        assert "控制字符" in take(client, {**sent, "data": {"content": "警告\n一次"}})["results"][0][2][0]
+
     def test_numbers_are_of_a_type(self) -> None:
         one, client = subject(), program()
         take(client, row(one))
@@ -212,6 +232,15 @@ def test_enterprises_are_derived_anew(django_capture_on_commit_callbacks: Any) -
     told.assert_not_called()
 
 
+def test_what_is_taken_in_stands_without_a_queue(django_capture_on_commit_callbacks: Any) -> None:
+    one, client = subject(), program()
+    unreachable = mock.patch.object(tasks.refresh, "delay", side_effect=OperationalError)
+    with unreachable, django_capture_on_commit_callbacks(execute=True):
+        take(client, row(one))
+    assert one.records.count() == 1
+    assert tasks.refresh() == 1
+
+
 def test_a_great_many_are_derived_all_together(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -267,7 +296,7 @@ class Model:
         self.versions = 0
 
     def send(self, rows: list[dict[str, Any]]) -> list[str]:
-        numbers = [row["record_no"] for row in rows if self.fits(row)]
+        numbers = [row["record_no"] for row in rows]
         return [self.one(row, numbers.count(row["record_no"]) > 1) for row in rows]
 
     @staticmethod

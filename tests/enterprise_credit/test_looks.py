@@ -12,6 +12,7 @@ from applications.enterprise_credit.models import BatchCheck, CheckLine, Look
 from applications.enterprise_credit.rules.catalogue import Watch
 from applications.enterprise_credit.viewing import Viewer
 from ratings.services.errors import Refused
+from tests import factories
 from tests.enterprise_credit import building
 
 pytestmark = pytest.mark.django_db
@@ -117,23 +118,35 @@ def test_a_page_may_be_read_on_for_half_an_hour() -> None:
 
 def test_each_line_of_a_check_is_a_look(django_assert_num_queries: Any) -> None:
     here, there = building.subject("甲公司"), building.subject("乙公司", district=330604)
+    # most of its pharmacies are elsewhere, one is here
+    both = building.subject("丙公司", district=330604)
+    owner = factories.enterprise(uscc=both.uscc)
+    for code in (330602, 330604, 330604):
+        factories.pharmacy(district=factories.district(code, str(code)), enterprise=owner)
     check = BatchCheck.objects.create(
         department=building.department(), by="甲", on=MORNING.date(), purpose="award", purpose_title="评先评优",
         title="名单", catalogue="x@1", sha256="0" * 64,
     )  # fmt: skip
-    lines = [(here.uscc, "PASS"), (there.uscc, "REJECT"), ("no such code, and a long one", "UNKNOWN")]
+    lines = [
+        (here.uscc, "PASS"),
+        (there.uscc, "REJECT"),
+        (both.uscc, "PASS"),
+        ("no such code, and a long one", "UNKNOWN"),
+    ]
     CheckLine.objects.bulk_create(
         CheckLine(batch_check=check, row=row, uscc=code, given_name="所写", verdict=verdict,
                   reasons=[{"id": "grade_d", "text": "保密"}] if verdict == "REJECT" else [])
         for row, (code, verdict) in enumerate(lines, 1)
     )  # fmt: skip
     who, why = viewer(330602), aim("1号")
-    with django_assert_num_queries(4):  # the savepoint and its end, the catalogue, the lines
-        assert looks.record_check(who, why, check, MORNING) == 3
+    # the savepoint and its end, the catalogue, twice where they are, the lines
+    with django_assert_num_queries(6):
+        assert looks.record_check(who, why, check, MORNING) == 4
     rows = list(Look.objects.order_by("id"))
     assert [(row.name, row.found, row.outside) for row in rows] == [
         ("甲公司", True, False),
         ("乙公司", True, True),
+        ("丙公司", True, False),
         ("所写", False, False),
     ]
     assert {(row.form, row.check_id, row.case_no, row.by) for row in rows} == {

@@ -44,6 +44,9 @@ class TestFillingIn:
         made = fill(one)
         with pytest.raises(Refused, match="这个编号已有信用信息"):
             fill(one)
+        assert fill(one, record_no="B  1 ").record_no == "B 1"
+        with pytest.raises(Refused, match="这个编号已有信用信息"):
+            fill(one, record_no="B\u30001")
         records.withdraw(made, reason="错了", department=department(), by=BY)
         with pytest.raises(Refused, match="已经撤销"):
             fill(one)

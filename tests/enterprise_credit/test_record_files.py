@@ -140,6 +140,22 @@ class TestReading:
         record_files.accept_file(batch, by=BY, skip_refused=True)
         assert live()["A1"].data == {"measure": "约谈", "amount_fen": 100, "store_code": "P33060200001"}
 
+    def test_a_number_twice_and_once_wrong(self) -> None:
+        one = subject()
+        good, wrong = f"{one.uscc},{one.name},,2026-1-5,,,警告,,", f"{one.uscc},{one.name},,2999-1-5,,,警告,,"
+        batch = check(csv(f"A1,{good}", f" A1 ,{wrong}", f"A2,{good}", f",{wrong}"))
+        assert counts(batch) == (1, 0, 0, 0, 3)
+        assert "不止出现一次" in batch.problems[0]["message"]
+        record_files.accept_file(batch, by=BY, skip_refused=True)
+        assert list(live()) == ["A2"]
+
+    def test_one_number_for_all_by_default(self) -> None:
+        one = subject()
+        headers = "代码,企业名称,认定日期,处罚内容"
+        rows = [f"{one.uscc},{one.name},{year}-1-5,警告" for year in (2026, 2999)]
+        mapping, number = {"代码": "social_credit_code"}, {"record_no": "A1"}
+        assert counts(check(csv(*rows, headers=headers), mapping=mapping, defaults=number)) == (0, 0, 0, 0, 2)
+
     def test_yes_or_no(self) -> None:
         of = RecordType.model_validate(
             {"key": "x", "department": "scjgj", "title": "x", "kind": "OTHER", "publicity": "OPEN", "clause": "x",

@@ -10,11 +10,13 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from kombu.exceptions import OperationalError
 from openpyxl import load_workbook
 
 from applications.pharmacy_lookup import tasks
@@ -201,6 +203,8 @@ class TestServing:
             [1],
         )
         assert "ETag" not in wait
+        monkeypatch.setattr(tasks.write_open_data, "delay", mock.Mock(side_effect=OperationalError))
+        assert client.get("/open-data/1.csv").status_code == 503
         monkeypatch.setattr(store, "WHILE_WAITING", 2)
         assert client.get("/open-data/1.csv").status_code == 200
 

@@ -39,30 +39,19 @@ _HEADERS: Final = (
 )  # fmt: skip
 
 
-class SpanForm(forms.Form):
+class ReportSpanForm(asking.SpanForm):
     """Of which product, in which days."""
 
     product = forms.ModelChoiceField(
         label="贷款产品", queryset=LoanProduct.objects.none(), required=False, empty_label="全部产品",
         widget=forms.Select(attrs={"class": "cs-input"}),
     )  # fmt: skip
-    start = asking.day("自")
-    until = asking.day("至")
+    field_order = ("product", "start", "until")
 
     def __init__(self, *args: Any, products: QuerySet[LoanProduct], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         chosen: Any = self.fields["product"]
         chosen.queryset = products
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        start, until = cleaned.get("start"), cleaned.get("until")
-        if start and until and start > until:
-            self.add_error("until", "截止日期不得早于起始日期。")
-        for name, value in (("start", start), ("until", until)):
-            if value and not date(2000, 1, 1) <= value <= date(2100, 1, 1):
-                self.add_error(name, "日期须在 2000 年至 2100 年之间。")
-        return cleaned
 
 
 @admin.register(FeedbackBatch)
@@ -147,7 +136,7 @@ class FeedbackBatchAdmin(CityAdmin):
         answer["Content-Disposition"] = f'attachment; filename="loans-{start}-{until}.{format}"'
         return answer
 
-    def _asked(self, request: HttpRequest) -> tuple[SpanForm, list[int]]:
+    def _asked(self, request: HttpRequest) -> tuple[ReportSpanForm, list[int]]:
         """What was asked for, and the products that it means; those for integrators are no one's loans."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -155,7 +144,7 @@ class FeedbackBatchAdmin(CityAdmin):
         known = list(offered.values_list("pk", flat=True))
         start, until = outcomes.span(known, timezone.localdate())
         given = {"start": str(start), "until": str(until), **request.GET.dict()}
-        form = SpanForm(given, products=offered)
+        form = ReportSpanForm(given, products=offered)
         chosen = form.cleaned_data["product"] if form.is_valid() else None
         return form, [chosen.pk] if chosen else known
 
@@ -303,6 +292,7 @@ class LoanEventAdmin(ExportAdmin, NamedAdmin):
     )
     readonly_fields = ("on_shown", "amount", "product_shown")
     list_filter = (ProductFilter, ("kind", ChoicesDropdownFilter))
+    linked_by = ("batch",)
     list_select_related = ("product",)
     search_help_text = "药店编码或名称，贷款编号或事项编号"
     ordering = ("-id",)
@@ -320,9 +310,6 @@ class LoanEventAdmin(ExportAdmin, NamedAdmin):
 
     def matching(self, term: str) -> Q:
         return super().matching(term) | Q(loan_no=term) | Q(event_no=term)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup == "batch" or super().lookup_allowed(lookup, value, request)
 
     @display(description="种类")
     def kind_shown(self, row: LoanEvent) -> SafeString | str:

@@ -6,9 +6,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
+from applications.clients.admin.kinds import OfKindsAdmin, OfKindsFilter
 from applications.clients.calls import title_of
 from applications.clients.models import Call
 from ratings.admin import show
@@ -26,7 +27,8 @@ class OperationFilter(DropdownFilter):
     parameter_name = "operation"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        recent = Call.objects.order_by("-at", "-id").values_list("operation", flat=True)[:_RECENT]
+        calls = model_admin.get_queryset(request).order_by("-at", "-id")
+        recent = calls.values_list("operation", flat=True)[:_RECENT]
         return [(name, title_of(name)) for name in sorted(set(recent))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
@@ -53,14 +55,16 @@ class StatusFilter(DropdownFilter):
 
 
 @admin.register(Call)
-class CallAdmin(ExportAdmin, ReadOnlyAdmin):
-    """Who may see and export: the view permission, for the whole city."""
+class CallAdmin(ExportAdmin, OfKindsAdmin, ReadOnlyAdmin):
+    """Who may see and export: the view permission, for the whole city; calls of organisations of the kinds
+    that they work with."""
 
     menu_order, menu_icon = 30, "receipt_long"
+    kind_path = "client__organisation__kind"
     list_display = ("when", "client_shown", "operation_shown", "about", "outcome", "rows_given")
     list_select_related = ("client__organisation",)
     list_filter = (
-        ("client", RelatedDropdownFilter),
+        ("client", OfKindsFilter),
         OperationFilter,
         StatusFilter,
         ("at", RangeDateTimeFilter),

@@ -1,24 +1,25 @@
 """Clients, and their secrets: made and shown once, revoked."""
 
+from copy import deepcopy
 from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, ForeignKey, Max, Model, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 
 from applications.clients import services
 from applications.clients.admin import cells
-from applications.clients.admin.forms import ClientForm, SecretForm
+from applications.clients.admin.forms import ClientForm, SecretForm, scope_choices
+from applications.clients.admin.kinds import OfKindsAdmin, OfKindsFilter, kinds_of
 from applications.clients.calls import title_of
-from applications.clients.models import Call, Client, ClientSecret
+from applications.clients.models import Call, Client, ClientSecret, Organisation
 from ratings.admin import show
-from ratings.admin.base import ScopedAdmin, same_row
+from ratings.admin.base import same_row
 from ratings.admin.on_record import refuse
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
@@ -27,15 +28,16 @@ _SHOWN_CALLS: Final = 20
 
 
 @admin.register(Client)
-class ClientAdmin(ScopedAdmin):
-    """Who may: see with view, register with add, change with change permission, which secrets need too."""
+class ClientAdmin(OfKindsAdmin):
+    """Who may: see with view, register with add, change with change permission, which secrets need too;
+    of organisations of the kinds that they work with."""
 
     menu_order, menu_icon = 20, "key"
     form = ClientForm
     list_display = ("named", "in_use", "scopes_shown", "limits", "secrets_shown", "last_call")
     sortable_by = ()
     list_select_related = ("organisation",)
-    list_filter = (("organisation", RelatedDropdownFilter), "is_active")
+    list_filter = (("organisation", OfKindsFilter), "is_active")
     search_fields = ("name", "=client_id", "organisation__name")
     search_help_text = "客户端或机构名称，或客户端标识"
     actions_detail = ("issue",)
@@ -62,6 +64,21 @@ class ClientAdmin(ScopedAdmin):
             ("可以做什么", {"fields": ("scopes",)}),
             ("从哪里来", {"fields": ("networks", "certificates")}),
         )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Offers the scopes of the kinds that the user works with."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if "scopes" in form.base_fields:
+            field = deepcopy(form.base_fields["scopes"])
+            field.choices = scope_choices([obj.organisation.kind] if obj else kinds_of(request))
+            form.base_fields["scopes"] = field
+        return form
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offers organisations of those kinds; it is the only relation in the form."""
+        organisations = self.admin_site.get_model_admin(Organisation)
+        kwargs["queryset"] = organisations.of_kinds(request, Organisation.objects.all())
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("organisation", "identifier") if obj else ()

@@ -15,8 +15,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from applications.clients.models import Client
-from applications.clients.oauth import SCOPES
+from applications.clients.models import Client, Organisation
+from applications.clients.oauth import SCOPES, scopes_of
 from applications.clients.services import LIFE, LONGEST_LIFE, checked_certificates, checked_networks
 from ratings.services.errors import Refused
 
@@ -58,6 +58,11 @@ def _certificates(text: str) -> list[str]:
     return [*_PEM.findall(text), *_PEM.sub("\n", text).splitlines()]
 
 
+def scope_choices(kinds: Iterable[str]) -> list[tuple[str, str]]:
+    """The scopes that clients of these kinds of organisation may have."""
+    return [(scope, f"{SCOPES[scope]}（{scope}）") for kind in kinds for scope in scopes_of(kind)]
+
+
 class ClientForm(forms.ModelForm):
     """A client as people decide about it."""
 
@@ -65,11 +70,11 @@ class ClientForm(forms.ModelForm):
         label="名称",
         max_length=100,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="说明是哪个系统，如：信贷核心系统（生产）",
+        help_text="说明是哪个系统，如：信贷核心系统（生产）、行政审批系统（生产）",
     )
     scopes = forms.MultipleChoiceField(
         label="权限范围",
-        choices=lambda: [(scope, f"{meaning}（{scope}）") for scope, meaning in SCOPES.items()],
+        choices=lambda: scope_choices(Organisation.Kind.values),
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
     networks = ListField(

@@ -10,17 +10,20 @@ from unfold.decorators import display
 
 from applications.clients import services
 from applications.clients.admin.cells import in_use, scopes
+from applications.clients.admin.kinds import OfKindsAdmin, kinds_of
 from applications.clients.models import Client, Organisation
 from ratings.admin import show
-from ratings.admin.base import ScopedAdmin, same_row, sees_whole_city
+from ratings.admin.base import same_row, sees_whole_city
 from ratings.services.audit import Actor
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(ScopedAdmin):
-    """Who may: see with view, register with add, rename with change permission; for the whole city only."""
+class OrganisationAdmin(OfKindsAdmin):
+    """Who may: see with view, register with add, rename with change permission; for the whole city only,
+    of the kinds that they work with."""
 
     menu_order, menu_icon = 10, "account_balance"
+    kind_path = "kind"
     list_display = ("name", "key", "kind", "clients_in_use")
     sortable_by = ()
     list_filter = (("kind", ChoicesDropdownFilter),)
@@ -31,6 +34,11 @@ class OrganisationAdmin(ScopedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(super().has_add_permission(request)) and sees_whole_city(request)
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "kind":
+            kwargs["choices"] = [(kind, Organisation.Kind(kind).label) for kind in kinds_of(request)]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         used = Count("clients", filter=Q(clients__is_active=True))

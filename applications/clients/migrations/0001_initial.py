@@ -105,6 +105,7 @@ class Migration(migrations.Migration):
                 'verbose_name': '机构',
                 'verbose_name_plural': '机构',
                 'ordering': ('kind', 'key'),
+                'permissions': (('view_bank_organisation', '范围包括银行'), ('view_department_organisation', '范围包括政府部门')),
                 'constraints': [models.CheckConstraint(condition=models.Q(('key__regex', '^[a-z0-9]+(-[a-z0-9]+)*$')), name='organisation_key_form', violation_error_message='机构代码由小写字母、数字组成，可用连字符连接。'), models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='organisation_name_given', violation_error_message='须写明机构名称。'), models.CheckConstraint(condition=models.Q(('kind__in', ['BANK', 'DEPARTMENT'])), name='organisation_kind_known', violation_error_message='机构类别不在规定的范围内。')],
             },
         ),

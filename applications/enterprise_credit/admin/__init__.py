@@ -11,7 +11,8 @@ from applications.enterprise_credit.admin import (
     members,
     records,
 )
-from applications.enterprise_credit.roles import APPROVER, CREDIT_OFFICE, MEANINGS, OFFICER, SUPPLIER
+from applications.enterprise_credit.roles import APPROVER, MEANINGS, OFFICER, SUPPLIER
+from applications.roles import CREDIT_OFFICE
 from ratings.admin.permissions import offer, ship
 
 offer("enterprise_credit", MEANINGS)

@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -21,7 +20,20 @@ from applications.enterprise_credit.models import RecordBatch
 from applications.enterprise_credit.rules.catalogue import RecordType
 from ratings.admin import show
 from ratings.admin.on_record import note_refusal, refuse
-from ratings.admin.uploads import MAX_UPLOAD, Upload, forget_upload, headers_of, keep_upload, waiting_upload
+from ratings.admin.uploads import (
+    MAX_UPLOAD,
+    Header,
+    Upload,
+    bound_columns,
+    columns_context,
+    download,
+    forget_upload,
+    headers_of,
+    keep_upload,
+    posted_mapping,
+    told_read_as,
+    waiting_upload,
+)
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.imports import ImportStopped, Kind, template_csv
@@ -30,14 +42,6 @@ from ratings.services.imports import ImportStopped, Kind, template_csv
 _SHOWN: Final = 200
 #: Sets uploads of records apart from those of facts, which wait in the same session.
 _OURS: Final = "enterprise_credit."
-_READ_AS: Final = {
-    "format": "格式",
-    "encoding": "编码",
-    "delimiter": "分隔符",
-    "sheet": "工作表",
-    "header_line": "表头行号",
-    "rows": "数据行数",
-}
 
 
 @admin.register(RecordBatch)
@@ -161,17 +165,15 @@ class RecordBatchAdmin(DepartmentAdmin):
             return HttpResponseRedirect(self._url("upload"))
         if request.method == "POST":
             try:
-                batch = self._check(request, record_type, kind, upload, [one.text for one in headers])
+                batch = self._check(request, record_type, kind, upload, headers)
             except ImportStopped as error:
                 stopped = error
                 note_refusal(request, error)
             else:
                 forget_upload(request, upload)
                 return HttpResponseRedirect(show.change_url(batch))
-        chosen = {
-            one.text: request.POST.get(f"column{place}", one.guess) for place, one in enumerate(headers)
-        }
-        found = set(chosen.values())
+        columns = columns_context(request, kind, headers)
+        columns["incomplete"] |= stopped is not None
         return self.page(
             request,
             "ratings/admin/columns.html",
@@ -179,35 +181,16 @@ class RecordBatchAdmin(DepartmentAdmin):
             kind=kind,
             upload=upload,
             stopped=stopped,
-            headers=[
-                {"place": place, "header": one, "chosen": chosen[one.text]}
-                for place, one in enumerate(headers)
-            ],
-            incomplete=stopped is not None
-            or any(column.required and column.name not in found for column in kind.columns),
-            columns=[
-                {
-                    "column": column,
-                    "default": request.POST.get(f"default_{column.name}", ""),
-                    "found": column.name in found,
-                }
-                for column in kind.columns
-            ],
+            **columns,
         )
 
     def _check(
-        self, request: HttpRequest, record_type: RecordType, kind: Kind, upload: Upload, headers: list[str]
+        self, request: HttpRequest, record_type: RecordType, kind: Kind, upload: Upload, headers: list[Header]
     ) -> RecordBatch:
         who = viewer(request)
         if who is None:
             raise PermissionDenied
-        names = {column.name for column in kind.columns}
-        mapping = {
-            header: column
-            for place, header in enumerate(headers)
-            if (column := request.POST.get(f"column{place}", "")) in names
-        }
-        defaults = {name: text for name in names if (text := request.POST.get(f"default_{name}", "").strip())}
+        mapping, defaults = posted_mapping(request, kind, headers)
         with upload.path.open("rb") as file:
             return record_files.check_file(
                 record_type,
@@ -226,7 +209,7 @@ class RecordBatchAdmin(DepartmentAdmin):
         if record_type is None:
             raise Http404("您的部门不提供这种信用信息。")
         kind = record_files.kind_of(record_type)
-        return _download(HttpResponse(template_csv(kind), content_type="text/csv"), f"{kind.label}模板.csv")
+        return download(HttpResponse(template_csv(kind), content_type="text/csv"), f"{kind.label}模板.csv")
 
     # one batch
 
@@ -241,7 +224,6 @@ class RecordBatchAdmin(DepartmentAdmin):
         )
         mapping = batch.mapping or {}
         read_as = mapping.get("read_as") or {}
-        theirs = read_as.get("columns") or {}
         return self.page(
             request,
             "ratings/admin/batch.html",
@@ -261,7 +243,7 @@ class RecordBatchAdmin(DepartmentAdmin):
                 ("未变", show.number(batch.unchanged)),
                 ("拒收", show.number(batch.refused)),
             ],
-            columns=[(theirs[name], label) for name, label in columns.items() if name in theirs],
+            columns=bound_columns(columns, read_as),
             defaults=[
                 (columns.get(ours, ours), text)
                 for ours, text in (mapping.get("defaults") or {}).items()
@@ -271,7 +253,7 @@ class RecordBatchAdmin(DepartmentAdmin):
             read_as=[
                 *([("来源", batch.get_source_display())]),
                 *([("幂等键", batch.idempotency_key)] if batch.idempotency_key else []),
-                *((label, read_as[name]) for name, label in _READ_AS.items() if read_as.get(name)),
+                *told_read_as(read_as),
             ],
             problems=batch.problems[:_SHOWN],
             # what is wrong may name natural persons: that is for the department alone
@@ -315,7 +297,7 @@ class RecordBatchAdmin(DepartmentAdmin):
             raise PermissionDenied
         record("导出", batch, by=Actor.of(request), what="拒收明细", rows=batch.refused)
         answer = StreamingHttpResponse(record_files.problems_csv(batch), content_type="text/csv")
-        return _download(answer, f"拒收明细-{batch.pk}.csv")
+        return download(answer, f"拒收明细-{batch.pk}.csv")
 
     def _decidable(self, request: HttpRequest, batch_id: int) -> RecordBatch:
         batch: RecordBatch = self.visible_or_404(request, batch_id)
@@ -377,8 +359,3 @@ def _of_nobody(record_type: RecordType | None) -> set[str]:
         return set()
     personal = {f"data.{field.key}" for field in record_type.fields if field.personal}
     return {column.name for column in record_files.kind_of(record_type).columns} - personal
-
-
-def _download(answer: Any, name: str) -> Any:
-    answer["Content-Disposition"] = content_disposition_header(True, name)
-    return answer

@@ -92,18 +92,10 @@ class OutcomeFileForm(forms.Form):
     )  # fmt: skip
 
 
-class SpanForm(forms.Form):
+class CheckedSpanForm(asking.SpanForm):
     """From which day of checking to which."""
 
     start = asking.day("核查日自")
-    until = asking.day("至")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        start, until = cleaned.get("start"), cleaned.get("until")
-        if start and until and start > until:
-            self.add_error("until", "截止日期不得早于起始日期。")
-        return cleaned
 
 
 class HandlingForm(forms.Form):

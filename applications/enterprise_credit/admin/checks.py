@@ -15,26 +15,27 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from applications.enterprise_credit import batch_checks, check_files, check_lists
 from applications.enterprise_credit.admin.check_forms import (
     BulkForm,
+    CheckedSpanForm,
     CheckForm,
     OutcomeFileForm,
-    SpanForm,
     typed,
     yuan,
 )
 from applications.enterprise_credit.admin.scoping import (
     DepartmentAdmin,
     DepartmentFilter,
+    PurposeFilter,
     sees_all_departments,
     viewer,
 )
 from applications.enterprise_credit.documents import catalogue_on
 from applications.enterprise_credit.models import BatchCheck, CheckLine
+from applications.enterprise_credit.rules.catalogue import Purpose
 from applications.enterprise_credit.rules.kinds import VERDICTS
 from ratings.admin import asking, show
 from ratings.admin.on_record import note_refusal
@@ -50,18 +51,11 @@ _STATISTICS: Final = (
 )  # fmt: skip
 
 
-class PurposeFilter(DropdownFilter):
-    """By purpose of the catalogue in force."""
+class CheckPurposeFilter(PurposeFilter):
+    """By purpose, of those that lists are checked for."""
 
-    title = "用途"
-    parameter_name = "purpose"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(one.key, one.title) for one in catalogue_on(timezone.localdate()).purposes if one.criteria]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        value = self.value()
-        return queryset.filter(purpose=value) if value else queryset
+    def offered(self, purpose: Purpose) -> bool:
+        return bool(purpose.criteria)
 
 
 @admin.register(BatchCheck)
@@ -73,7 +67,7 @@ class BatchCheckAdmin(DepartmentAdmin):
     menu_pages = (("核查统计", "monitoring", "enterprise_credit_batchcheck_statistics"),)
     list_display = ("title_shown", "purpose_shown", "result", "reported_shown", "checked")
     list_display_links = ("title_shown",)
-    list_filter = (DepartmentFilter, PurposeFilter)
+    list_filter = (DepartmentFilter, CheckPurposeFilter)
     list_select_related = ("department",)
     search_fields = ("title", "case_no")
     search_help_text = "名单名称或案号"
@@ -250,7 +244,7 @@ class BatchCheckAdmin(DepartmentAdmin):
             raise PermissionDenied
         today, who = timezone.localdate(), viewer(request)
         given = {"start": f"{today.year}-01-01", "until": today.isoformat(), **request.GET.dict()}
-        form = SpanForm(given)
+        form = CheckedSpanForm(given)
         tables = []
         if form.is_valid():
             found = batch_checks.statistics(

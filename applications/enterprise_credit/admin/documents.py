@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -14,8 +13,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from applications.enterprise_credit import documents, previewing, tasks
+from applications.enterprise_credit import documents, previewing
 from applications.enterprise_credit.admin.document_tables import document_tables
+from applications.enterprise_credit.intake import derive_later
 from applications.enterprise_credit.models import RuleDocument
 from applications.enterprise_credit.rules.assessment import EnterpriseRule
 from applications.enterprise_credit.rules.catalogue import Catalogue
@@ -159,7 +159,7 @@ class RuleDocumentAdmin(CityAdmin):
                 put = documents.activate(stored, by=Actor.of(request), reason=reason)
                 if put.effective_on <= timezone.localdate():
                     # one that takes effect later is gone by from that day's first hour, by beat
-                    transaction.on_commit(lambda: tasks.refresh.delay(None))
+                    derive_later(None)
                 messages.success(request, "已启用。此版本从此不能更改。")
             except Refused as refused:
                 refuse(request, refused)

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from applications.enterprise_credit import measures
 from applications.enterprise_credit.admin.scoping import sees_all_departments, viewer
+from applications.enterprise_credit.matching import waiting
 from applications.enterprise_credit.models import (
     BatchCheck,
     CheckLine,
-    CreditRecord,
     Look,
     MeasureCase,
     RecordBatch,
@@ -117,6 +117,13 @@ def _of_member(who: Viewer) -> list[Duty]:
             show.list_url(RecordBatch, state__exact="CHECKED"),
             {},
         ),
+        (
+            "信用信息待匹配",
+            "change_creditrecord",
+            waiting().filter(batch__department=who.department),
+            reverse("admin:enterprise_credit_creditrecord_waiting"),
+            {},
+        ),
     ]
 
 
@@ -126,7 +133,7 @@ def _of_keeper(request: HttpRequest) -> list[Duty]:
         (
             "信用信息待匹配",
             "match_creditrecord",
-            CreditRecord.objects.filter(voided_at=None).exclude(match="MATCHED"),
+            waiting(),
             reverse("admin:enterprise_credit_creditrecord_waiting"),
             {},
         ),

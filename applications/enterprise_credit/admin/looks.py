@@ -21,6 +21,7 @@ from applications.enterprise_credit import enquiries, look_figures, words
 from applications.enterprise_credit.admin.scoping import (
     DepartmentAdmin,
     DepartmentFilter,
+    PurposeFilter,
     sees_all_departments,
     viewer,
 )
@@ -30,7 +31,7 @@ from applications.enterprise_credit.look_figures import Figures, Unusual
 from applications.enterprise_credit.models import Assessment, Look
 from applications.enterprise_credit.searching import is_whole_code
 from ratings.admin import show
-from ratings.admin.asking import day, line, reason
+from ratings.admin.asking import SpanForm, line, reason
 from ratings.admin.exports import ExportAdmin, SafeCSV, SafeXLSX
 from ratings.services.audit import Actor, record
 
@@ -43,23 +44,6 @@ _FIGURES: Final = (
     "部门", "月份", "查询次数", "企业数", "查询人数", "有案号", "无案号", "夜间", "本区县以外", "查无此企业", "网页和文件",
     "接口", "名单核查",
 )  # fmt: skip
-
-
-class SpanForm(forms.Form):
-    """From which day to which, both included."""
-
-    start = day("自")
-    until = day("至")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        start, until = cleaned.get("start"), cleaned.get("until")
-        if start and until and start > until:
-            self.add_error("until", "截止日期不得早于起始日期。")
-        for name, value in (("start", start), ("until", until)):
-            if value and not date(2000, 1, 1) <= value <= date(2100, 1, 1):
-                self.add_error(name, "日期须在 2000 年至 2100 年之间。")
-        return cleaned
 
 
 class EnquiryForm(forms.Form):
@@ -75,19 +59,6 @@ class EnquiryForm(forms.Form):
                 "统一社会信用代码为十八位数字或大写字母（不含 I、O、S、V、Z）；请核对。"
             )
         return given
-
-
-class PurposeFilter(DropdownFilter):
-    """By purpose, of those of the catalogue in force."""
-
-    title = "用途"
-    parameter_name = "purpose"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(one.key, str(one.title)) for one in catalogue_on(timezone.localdate()).purposes]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(purpose=self.value()) if self.value() else queryset
 
 
 class MarkFilter(DropdownFilter):

@@ -6,6 +6,7 @@ from datetime import date
 from django.utils.safestring import SafeString
 
 from applications.enterprise_credit import words
+from applications.enterprise_credit.counting import shown_after
 from applications.enterprise_credit.models import CreditRecord
 from applications.enterprise_credit.rules.catalogue import Catalogue, RecordType, shown_fields
 from ratings.admin import show
@@ -30,16 +31,20 @@ def in_one_line(record: CreditRecord, record_type: RecordType | None, department
     return "；".join(f"{label}：{value}" for label, value in pairs if value != "—")
 
 
-def standing(record: CreditRecord, today: date) -> SafeString:
-    """Whether it is shown and counts, and if not, why."""
+def standing(record: CreditRecord, record_type: RecordType | None, today: date) -> SafeString:
+    """Whether it is shown and counts, and if not, why; None = the catalogue has no such type any more."""
     if record.voided_at is not None:
         return show.badge("bad", record.get_ending_display())
     if record.match != Match.MATCHED:
         return show.badge("warn", f"待匹配：{record.get_match_display()}")
-    if record.objected_on is not None:
-        return show.badge("warn", "有异议")
+    if record_type is None:
+        return show.badge("plain", "目录中已没有这种信用信息")
     if record.valid_until is not None and record.valid_until <= today:
         return show.badge("plain", "已到期")
+    if record.decided_on <= shown_after(record_type, today):
+        return show.badge("plain", "已过公示、共享期")
+    if record.objected_on is not None:
+        return show.badge("warn", "有异议")
     return show.badge("good", "有效")
 
 

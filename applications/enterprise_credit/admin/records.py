@@ -52,7 +52,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
     menu_order, menu_icon = 40, "description"
     menu_pages = (("待匹配", "person_search", "enterprise_credit_creditrecord_waiting"),)
     department_field = "batch__department"
-    list_display = ("enterprise", "number", "decided", "holds", "state")
+    list_display = ("enterprise", "number", "decided", "holds")
     list_display_links = ("enterprise", "number")
     list_filter = (TypeFilter, StateFilter)
     list_select_related = ("subject",)
@@ -146,7 +146,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
 
     def _facts(self, request: HttpRequest, row: CreditRecord) -> list[tuple[str, Any]]:
         facts: list[tuple[str, Any]] = [
-            ("状态", record_words.standing(row, timezone.localdate())),
+            ("状态", _standing(request, row)),
             ("企业名称", row.name),
             ("统一社会信用代码", row.uscc),
         ]
@@ -185,7 +185,7 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
                 else show.badge("plain", f"{show.moment(one.recorded_at)}（本页）"),
                 one.recorded_by,
                 record_words.in_one_line(one, record_type, department) or "—",
-                record_words.standing(one, timezone.localdate()),
+                _standing(request, one),
                 one.void_reason or "—",
             )
             for one in rows.order_by("-id")[:100]
@@ -310,6 +310,15 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
 
     # columns
 
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        """How a record stands depends on the catalogue, which is read once for all rows."""
+
+        @display(description="状态")
+        def state(row: CreditRecord) -> SafeString:
+            return _standing(request, row)
+
+        return (*self.list_display, state)
+
     @display(description="企业")
     def enterprise(self, row: CreditRecord) -> SafeString:
         return show.two_lines(row.name, row.uscc)
@@ -326,9 +335,9 @@ class CreditRecordAdmin(ExportAdmin, DepartmentAdmin):
     def holds(self, row: CreditRecord) -> str:
         return words.days(row.valid_from, row.valid_until)
 
-    @display(description="状态")
-    def state(self, row: CreditRecord) -> SafeString:
-        return record_words.standing(row, timezone.localdate())
+
+def _standing(request: HttpRequest, row: CreditRecord) -> SafeString:
+    return record_words.standing(row, catalogue(request).record_type(row.record_type), timezone.localdate())
 
 
 def _type_shown(request: HttpRequest, chosen: RecordType | None) -> str:

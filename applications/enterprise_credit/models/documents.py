@@ -1,11 +1,10 @@
 """Versions of the catalogue and of the enterprise rule: documents, immutable once in force."""
 
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from creditsys.guards import no_delete
+from creditsys.guards import document_in_force
 
 
 class RuleDocument(models.Model):
@@ -51,27 +50,7 @@ class RuleDocument(models.Model):
                 violation_error_message="存入和启用不能是同一人。",
             ),
         )
-        triggers = (
-            *no_delete(),
-            pgtrigger.Trigger(
-                name="immutable_in_force",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__activated_at__isnull=False),
-                func="RAISE EXCEPTION '已启用的目录和规则不得修改：请另存新版本' USING ERRCODE = 'restrict_violation';",
-            ),
-            pgtrigger.Trigger(
-                name="hash_of_document",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update,
-                func="""
-                    IF NEW.sha256 <> encode(sha256(convert_to(NEW.document, 'UTF8')), 'hex') THEN
-                        RAISE EXCEPTION '目录或规则的 SHA-256 与文本不符' USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-        )
+        triggers = document_in_force("目录和规则", "目录或规则")
 
     def __str__(self) -> str:
         return f"{self.title}（第 {self.version} 版）"

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
 from applications import registry
-from applications.enterprise_credit.roles import APPROVER, CREDIT_OFFICE, OFFICER, SUPPLIER
-from applications.roles import BANKING
+from applications.enterprise_credit.roles import APPROVER, OFFICER, SUPPLIER
+from applications.roles import BANKING, CREDIT_OFFICE
 from ratings.demo import is_demo
 from ratings.demo.users import demo_password, ensure_user
 from ratings.services.errors import Refused

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from django.utils.cache import get_conditional_response, patch_cache_control, pa
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError
 
 from applications.pharmacy_lookup.open_data import about, store
 from applications.pharmacy_lookup.open_data.checking import check_signature
@@ -37,6 +39,7 @@ from ratings.published import (
     trusted_keys,
 )
 
+_log: Final = logging.getLogger(__name__)
 #: Lists, and changes, on a page; publications in an answer of the index.
 LISTS, CHANGES, INDEXED = 10, 50, 100
 _DAY: Final = 24 * 3600
@@ -219,7 +222,12 @@ def _file(request: HttpRequest, of: Statement, ending: str) -> HttpResponseBase 
         if of.rows <= store.WHILE_WAITING:
             store.build(of)
         else:
-            write_open_data.delay(of.number)
+            try:
+                write_open_data.delay(of.number)
+            except OperationalError:
+                _log.exception(
+                    "nobody was told to write publication %s: whoever asks next tries again", of.number
+                )
         path = store.packed_file(of, ending)
     if path is None:
         return None

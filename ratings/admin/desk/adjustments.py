@@ -77,6 +77,7 @@ class AdjustmentAdmin(SearchedByPharmacy, ProposingPages, DeskAdmin):
         DistrictFilter,
         OpenFilter,
     )
+    linked_by = ("period__id__exact",)
     search_fields = ("rating__pharmacy__code",)
     pharmacy_path = "rating__pharmacy"
     actions_list = ("find",)
@@ -87,11 +88,6 @@ class AdjustmentAdmin(SearchedByPharmacy, ProposingPages, DeskAdmin):
             ("correct/<int:rating_id>/", self.correct_view, "correct"),
         )
         return own + super().get_urls()
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in {"period__id__exact", "rating__id__exact"} or super().lookup_allowed(
-            lookup, value, request
-        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).defer("rating__trace")

@@ -180,6 +180,7 @@ class PublishedGradeAdmin(SearchedByPharmacy, ExportAdmin, ReadOnlyAdmin):
     )
     list_display_links = ("seq", "shop")
     list_filter = (DistrictFilter, ("event", ChoicesDropdownFilter))
+    linked_by = ("publication__number__exact", "pharmacy__id__exact")
     search_fields = ("code",)
     ordering = ("-seq",)
     sortable_by = ()
@@ -201,10 +202,6 @@ class PublishedGradeAdmin(SearchedByPharmacy, ExportAdmin, ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return GradeChangeList
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        allowed = {"publication__number__exact", "pharmacy__id__exact"}
-        return lookup in allowed or super().lookup_allowed(lookup, value, request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

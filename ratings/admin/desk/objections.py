@@ -82,6 +82,7 @@ class ObjectionAdmin(SearchedByPharmacy, ReceivingPages, ContactPages, DeskAdmin
         ("ground", ChoicesDropdownFilter),
         DistrictFilter,
     )
+    linked_by = ("period__id__exact",)
     search_fields = ("rating__pharmacy__code",)
     pharmacy_path = "rating__pharmacy"
     actions_list = ("receive",)
@@ -90,11 +91,6 @@ class ObjectionAdmin(SearchedByPharmacy, ReceivingPages, ContactPages, DeskAdmin
 
     def get_urls(self) -> list[Any]:
         return [*self.receiving_urls(), *self.contact_urls(), *super().get_urls()]
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in {"period__id__exact", "rating__id__exact"} or super().lookup_allowed(
-            lookup, value, request
-        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).defer("rating__trace")

@@ -74,7 +74,7 @@ class ItemPeriodFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         value = self.value()
-        return queryset.filter(period=int(value)) if value.isdigit() else queryset.none()
+        return queryset.filter(period=int(value)) if value.isdecimal() else queryset.none()
 
 
 class RemarkFilter(DropdownFilter):

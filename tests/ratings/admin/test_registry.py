@@ -1,13 +1,15 @@
 """The registry: added and changed with a reason, coordinates converted, nothing deleted."""
 
+import re
 from datetime import date
+from html import unescape
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from creditsys.geo import wgs84_to_gcj02
-from ratings.models import AuditEvent, District, Enterprise, Pharmacy
+from ratings.models import AuditEvent, District, Enterprise, Pharmacy, Rating
 from tests import factories
 
 from .conftest import Place
@@ -132,3 +134,15 @@ def test_nothing_is_deleted(root: Client, here: Place) -> None:
         assert root.get(url(model, "delete", row.pk)).status_code == 403
         assert root.get(url(model, "history", row.pk)).status_code == 404
     assert here.pharmacy.designated_on == date(2015, 3, 1)
+
+
+def test_links_from_a_pharmacy_to_whole_lists_open(
+    city_clerk: Client, here: Place, ratings: tuple[Rating, Rating]
+) -> None:
+    page = city_clerk.get(url("pharmacy", "change", here.pharmacy.pk)).content.decode()
+    links = {unescape(link) for link in re.findall(r'href="(/admin/ratings/\w+/\?[^"]+)"', page)}
+    assert len(links) == 7
+    for link in links:
+        answer = city_clerk.get(link)
+        assert answer.status_code == 200, link
+        assert answer.context["cl"].result_count == int("publishedgrade" not in link), link
