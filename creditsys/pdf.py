@@ -194,7 +194,7 @@ def render(
     _font()
     out = io.BytesIO()
     document = BaseDocTemplate(
-        out, pagesize=(sheet.across, sheet.down), title=title, lang="zh-CN", author=settings.CITY_NAME,
+        out, pagesize=(sheet.across, sheet.down), title=title, lang="zh-CN", author=settings.OFFICE_NAME,
         invariant=made_at is not None,
     )  # fmt: skip
     low, high = sheet.margin + 4 * mm, sheet.margin + 6 * mm

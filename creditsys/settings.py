@@ -379,6 +379,8 @@ if MAP_TILES and not _tiles:
 #: allowed by the pages' content security policy
 MAP_TILES_ORIGIN = _tiles[0] if _tiles else ""
 
+# Who issues documents and is to be asked, as documents and pages name it.
+OFFICE_NAME = env.str("OFFICE_NAME", default=f"{CITY_NAME}医疗保障经办机构")
 # The font of PDF documents (TrueType). Another is needed where a name has a character that this one lacks.
 PDF_FONT = env.str("PDF_FONT", default=str(BASE_DIR / "creditsys" / "fonts" / "NotoSansSC-Regular.ttf"))
 # With which key PDF documents are signed (PAdES): a PKCS #12 file and its password. Without one they are not.

@@ -159,6 +159,7 @@ def _render(
 ) -> HttpResponse:
     shared = {
         "city": settings.CITY_NAME,
+        "office": settings.OFFICE_NAME,
         "demo": not settings.PRODUCTION,
         "contact": settings.OBJECTION_CONTACT,
     }

@@ -88,7 +88,9 @@ def issue(
     )
     local = timezone.localtime(moment)
     with pdf.noting_gaps() as gaps:
-        content = draw(Stamp(row.shown_number, grouped(code), address(code, site), local, settings.CITY_NAME))
+        content = draw(
+            Stamp(row.shown_number, grouped(code), address(code, site), local, settings.OFFICE_NAME)
+        )
     if gaps:
         raise Refused(gaps_told(gaps))
     row.signed = pdf_signing.configured()
