@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from creditsys.guards import append_only, changes_only, once
+from creditsys.guards import append_only, changes_only, once, references
 from ratings.models.adjustments import SHA256
 from ratings.models.evidence import private_files
 from ratings.models.periods import RatingPeriod
@@ -81,7 +81,7 @@ class IssuedDocument(models.Model):
                 violation_error_message="等级证书须写明公布的等级。",
             ),
         )
-        triggers = append_only()
+        triggers = (*append_only(), references("seq", "ratings_publishedgrade", key="seq"))
 
     def __str__(self) -> str:
         return f"{self.shown_number} {self.title}"
