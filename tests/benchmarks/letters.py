@@ -1,12 +1,11 @@
 """A letter to every pharmacy of a period as the job writes them, and one alone, against bare drawing of the same pages.
 
 The peer draws the same text with reportlab into pages of the same size, one Paragraph after the other: no data is
-read, no QR code drawn, nothing signed, numbered, encrypted or kept. With BENCH_SIGNING=1 letters are signed by a
-key made for the purpose, where the installation can sign.
+read, no QR code drawn, nothing signed, numbered, encrypted or kept. With PDF_SIGNING_FILE set, all letters are
+written once more, signed by its key.
 """
 
 import io
-import os
 import resource
 import tempfile
 import time
@@ -138,10 +137,8 @@ def _lines(rating: Rating) -> list[str]:
 
 def _keep_in(folder: str, signed: bool) -> None:
     settings.MEDIA_ROOT = folder
-    if signed:
-        from tests.benchmarks import signing_key  # type: ignore[attr-defined]
-
-        signing_key.use(folder)
+    if not signed:
+        settings.PDF_SIGNING_FILE = ""
 
 
 def bench(database: str, size: int, rounds: int) -> Table:
@@ -160,7 +157,7 @@ def bench(database: str, size: int, rounds: int) -> Table:
     table.add(
         "bare drawing, median", median(theirs), f"p95 {_p95(theirs) * 1000:.0f} ms; text only, nothing kept"
     )
-    for signed in (False, True) if os.environ.get("BENCH_SIGNING") else (False,):
+    for signed in (False, True) if settings.PDF_SIGNING_FILE else (False,):
         whole = job(database, "tests.benchmarks.letters:batch", period=period, signed=signed)
         peaks = ", ".join(
             f"{megabytes(peak - whole['idle'])} after {count:,}" for count, peak in whole["peaks"]
