@@ -176,6 +176,8 @@ def test_grades_of_another_scheme_move_on_the_scale_in_common(
     assert [name for name, _ in after.grades] == ["A+", "A", "B", "C", "D"]
     codes = [rescaled.shops[shop].code for shop in expected]
     assert [one.code for one in grades.movers(before, after, direction=direction)] == codes
+    shifts = grades.shifts(before, after).values()
+    assert (sum(one.up for one in shifts), sum(one.down for one in shifts)) == (2, 0)
 
 
 def test_grades_without_an_order_in_common_move_by_name(city: City) -> None:
@@ -197,6 +199,7 @@ def test_grades_without_an_order_in_common_move_by_name(city: City) -> None:
 
     assert numbers("moved") == [1]
     assert numbers("down") == numbers("up") == []
+    assert grades.shifts(before, after) == {}
 
 
 def test_statements_are_few_and_constant(city: City) -> None:
