@@ -155,7 +155,7 @@ def test_a_period_is_held_against_one_of_its_length_that_ended_before(city: City
 @pytest.fixture
 def rescaled(city: City) -> City:
     """A third period under a scheme that has an A+ above A to D: shops are A+, A, A, B, D; the rest are gone."""
-    text = shipped_schemes()["weighted"].read_text()
+    text = shipped_schemes()["weighted"].read_text().replace('key = "weighted"', 'key = "rescaled"')
     for old, new in (("A", "A+"), ("B", "A"), ("C", "B"), ("D", "C"), ("E", "D")):
         text = re.sub(rf'(name|grade|limit) = "{old}"$', rf'\1 = "<{new}>"', text, flags=re.M)
     scheme = activate_scheme(store_scheme(text.replace('"<', '"').replace('>"', '"'), by=SYSTEM), by=SYSTEM)
