@@ -86,7 +86,7 @@ def test_download_and_verify(
         ("0" * 64, "status", "不是我们的"),
         ("药店", "alert", "请输入 12 位定点编码"),
     ):
-        page.get_by_label("定点编码，或名单的指纹").fill(typed)
+        page.get_by_label("定点编码、文书的验证码，或指纹").fill(typed)
         page.get_by_role("button", name="核验", exact=True).click()
         expect(page.get_by_role(role)).to_contain_text(told)
         for closed in page.locator("details:not([open]) summary").all():
