@@ -193,7 +193,11 @@ class LetterBatchAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(f"{show.change_url(batch)}?going=1")
 
     def _go_on(self, request: HttpRequest, batch: LetterBatch) -> str:
-        """Hand the batch to the workers; without a broker, write for a while here. What is said of it."""
+        """Hand the batch to the workers; without a broker, write for a while here. What is said of it.
+
+        Raises Refused as ``letters.check_writing`` does: what workers meet, nobody here would learn.
+        """
+        letters.check_writing(batch)
         if settings.CELERY_TASK_ALWAYS_EAGER:
             return f"已写 {letter_batches.write_letters(batch, seconds=_SECONDS):,} 份。"
         try:
@@ -213,7 +217,12 @@ class LetterBatchAdmin(ReadOnlyAdmin):
             asked=Count("pk"), issued=Count("document"), faults=Count("pk", filter=~Q(fault=""))
         )
         waiting = counts["asked"] - counts["issued"] - counts["faults"]
-        may = request.user.has_perm("ratings.add_letterbatch")
+        stopped = ""
+        try:
+            letters.check_writing(batch)
+        except Refused as refused:
+            stopped = str(refused)
+        may = request.user.has_perm("ratings.add_letterbatch") and not stopped
         faults = (
             batch.letters.exclude(fault="")
             .select_related("rating__pharmacy")
@@ -240,7 +249,8 @@ class LetterBatchAdmin(ReadOnlyAdmin):
             waiting=waiting,
             done=counts["asked"] - waiting,
             may=may,
-            refreshes=waiting > 0 and going and not eager,
+            stopped=stopped if counts["issued"] < counts["asked"] else "",
+            refreshes=waiting > 0 and going and not eager and not stopped,
             goes_on=waiting > 0 and going and eager and may,
             rows=[
                 (

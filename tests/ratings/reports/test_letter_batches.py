@@ -28,14 +28,14 @@ from ratings.services import documents
 from ratings.services.errors import Refused
 from ratings.services.letters import retry_faults, start_batch
 from ratings.tasks import write_letters as task
-from tests import desk, factories
+from tests import factories
 from tests.ratings.services.regrading import (
-    APPROVER,
     CLERK,
     GOOD,
     PENALISED,
     at_the_same_moment,
     city_in,
+    publish,
     rating_of,
 )
 
@@ -138,14 +138,29 @@ class TestWriting:
         with pytest.raises(Refused, match="审核中"):
             write_letters(batch)
         RatingPeriod.objects.filter(pk=period.pk).update(state="PUBLIC_NOTICE")
-        desk.walk(period, "FINAL")
-        RatingPeriod.objects.filter(pk=period.pk).update(
-            state="PUBLISHED", published_by=APPROVER.name, published_at=timezone.now()
-        )
-        with pytest.raises(Refused, match="等级现已发布"):
-            write_letters(batch)
+        publish(period, timezone.now())
+        for go_on in (write_letters, lambda batch: retry_faults(batch, by=CLERK)):
+            with pytest.raises(Refused, match="等级现已发布"):
+                go_on(batch)
         assert not Letter.objects.exclude(fault="").exists()
         assert not IssuedDocument.objects.exists()
+
+    def test_a_key_that_cannot_sign_stops_it_and_is_no_fault_of_letters(
+        self, settings: Any, tmp_path: Path
+    ) -> None:
+        _shops, period = noticed()
+        batch = batch_of(period)
+        settings.PDF_SIGNING_FILE = str(tmp_path / "gone.p12")
+        for go_on in (
+            write_letters,
+            lambda batch: retry_faults(batch, by=CLERK),
+            lambda _: batch_of(period, district=factories.district()),
+        ):
+            with pytest.raises(Refused, match="电子签名的密钥不能使用"):
+                go_on(batch)
+        assert batch.letters.filter(document=None, fault="").count() == 7
+        settings.PDF_SIGNING_FILE = ""
+        assert write_letters(batch) == 7
 
     def test_each_letter_takes_as_many_queries(self) -> None:
         _shops, period = noticed()
@@ -195,6 +210,16 @@ class TestAsking:
         assert write_letters(batch) == 7
         assert not NoticeLink.objects.exists()
         assert set(IssuedDocument.objects.values_list("seq", flat=True)) == set(range(1, 8))
+
+    def test_what_was_left_unwritten_under_notice_keeps_no_published_letter_back(self) -> None:
+        _shops, period = noticed()
+        left = batch_of(period)
+        publish(period, timezone.now())
+        batch = batch_of(period)
+        with pytest.raises(Refused, match=f"批次 #{batch.pk} 还没有写完"):
+            batch_of(period)
+        assert write_letters(batch) == 7
+        assert left.letters.filter(document=None, fault="").count() == 7
 
     @pytest.mark.parametrize("state", ["COMPUTED", "UNDER_REVIEW", "FINAL", "ABANDONED"])
     def test_no_other_state(self, state: str) -> None:
