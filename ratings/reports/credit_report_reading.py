@@ -286,7 +286,10 @@ def _objections(pharmacy: Pharmacy) -> Table:
             _outcome(
                 (row.decided_at, "决定", row.proposed_text, row.decision_text),
                 (row.reviewed_at, "复核", row.review_proposed_text, row.review_text),
-            ),
+            )
+            if row.period.state in _PUBLIC
+            # The reasons name the preliminary grade, and what became of it.
+            else "本期等级未公布，不载明",
         )
         for row in found
     ]
