@@ -293,7 +293,6 @@ class TestFiles:
         assert len(rows) == 7
         assert set(names) == {*held, "目录.csv"}
         assert f"{shops[1].code}-{shops[1].name}.pdf" in held
-        assert all("/" not in name for name in names)
         for row in rows:
             if row[0] == shops[GOOD].code:
                 assert "U+20BB7" in row[6]
@@ -301,6 +300,22 @@ class TestFiles:
                 kept = IssuedDocument.objects.get(pharmacy__code=row[0])
                 assert held[row[5]] == documents.content(kept)
                 assert row[4] == kept.sha256
+
+    def test_files_have_names_that_every_system_takes_and_no_two_the_same(self) -> None:
+        shops, period = noticed()
+        for shop, name in zip(
+            shops, ("甲/药房", "乙/药房", "..\\药房", 'a:b*c?"<d>|', "长" * 200, "\u202e药\n房"), strict=False
+        ):
+            rename(shop, name)
+        batch = batch_of(period)
+        write_letters(batch)
+        with zipfile.ZipFile(io.BytesIO(b"".join(letter_files.archive(batch)))) as packed:
+            names = [name for name in packed.namelist() if name.endswith(".pdf")]
+        codes = {letter.rating.pharmacy.code for letter in batch.letters.exclude(document=None)}
+        assert len(codes) > 4
+        assert {name.partition("-")[0] for name in names} == codes
+        assert not set('\\/:*?"<>|\u202e\n') & set("".join(names))
+        assert max(len(name.encode()) for name in names) < 255
 
     def test_a_lost_file_is_listed(self) -> None:
         _shops, period = noticed()
