@@ -53,9 +53,13 @@ class Command(BaseCommand):
         periods = RatingPeriod.objects.filter(period=code, state__in=("PUBLIC_NOTICE", *PUBLISHED))
         if district is not None:
             periods = periods.filter(Q(district=None) | Q(district=district))
-        period = periods.select_related("run__scheme").order_by("-pk").first()
-        if period is None:
+        found = list(periods.select_related("run__scheme", "district"))
+        if not found:
             raise CommandError(f"{code} 没有公示中或已发布的评价周期，不签发告知书。")
+        if len(found) > 1:
+            places = "、".join(period.scope for period in found)
+            raise CommandError(f"{code} 由各区县分别评价（{places}）：请用 --district 写明区县。")
+        (period,) = found
         gaps = find_gaps(period, district)
         for gap in gaps:
             self.stdout.write(
