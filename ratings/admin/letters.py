@@ -54,9 +54,7 @@ class LetterBatchAdmin(ReadOnlyAdmin):
     list_display_links = ("number", "period_name")
     list_select_related = ("period", "period__district", "district")
     sortable_by = ()
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup == "period__id__exact" or super().lookup_allowed(lookup, value, request)
+    linked_by = ("period__id__exact",)
 
     def get_urls(self) -> list[Any]:
         own = self.own_paths(
@@ -213,10 +211,9 @@ class LetterBatchAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """How far the batch is, what could not be written and why, and the files."""
         batch: LetterBatch = self.visible_or_404(request, object_id)
-        counts = batch.letters.aggregate(
-            asked=Count("pk"), issued=Count("document"), faults=Count("pk", filter=~Q(fault=""))
-        )
-        waiting = counts["asked"] - counts["issued"] - counts["faults"]
+        found: Any = batch  # with its counts: see get_queryset
+        asked, issued, without = found.asked_for, found.issued, found.faults
+        waiting = asked - issued - without
         stopped = ""
         try:
             letters.check_writing(batch)
@@ -245,11 +242,13 @@ class LetterBatchAdmin(ReadOnlyAdmin):
                 ("发起", self.asked(batch)),
                 ("写完", show.moment(batch.finished_at)),
             ],
-            **counts,
+            asked=asked,
+            issued=issued,
+            faults=without,
             waiting=waiting,
-            done=counts["asked"] - waiting,
+            done=asked - waiting,
             may=may,
-            stopped=stopped if counts["issued"] < counts["asked"] else "",
+            stopped=stopped if issued < asked else "",
             refreshes=waiting > 0 and going and not eager and not stopped,
             goes_on=waiting > 0 and going and eager and may,
             rows=[
@@ -262,7 +261,7 @@ class LetterBatchAdmin(ReadOnlyAdmin):
                 )
                 for row in faults
             ],
-            readable=self._may_read(request, batch) and counts["issued"] > 0,
+            readable=self._may_read(request, batch) and issued > 0,
             volumes=range(1, letter_files.volumes(batch) + 1),
         )
 

@@ -35,14 +35,11 @@ def write_letters(
 
     end = None if seconds is None else time.monotonic() + seconds
     written = 0
-    while end is None or time.monotonic() < end:
-        letter = write_next(batch, issue)
-        if letter is None:
-            finish(batch)
-            break
+    while (end is None or time.monotonic() < end) and (letter := write_next(batch, issue)):
         written += 1
         if progress:
             progress(not letter.fault)
+    finish(batch)
     return written
 
 

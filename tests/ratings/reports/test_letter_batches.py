@@ -128,8 +128,9 @@ class TestWriting:
         batch, clock = batch_of(period), iter(range(100))
         monkeypatch.setattr(letter_batches.time, "monotonic", lambda: float(next(clock)))
         assert write_letters(batch, seconds=3) == 2
-        monkeypatch.undo()
-        assert write_letters(batch, seconds=600) == 5
+        assert write_letters(batch, seconds=6) == 5
+        batch.refresh_from_db()
+        assert batch.finished_at is not None, "its time ended with the last letter"
 
     def test_not_once_the_stage_is_over(self) -> None:
         _shops, period = noticed()
