@@ -1,6 +1,6 @@
 """Letters (告知书): asked for by the period or district, written, looked after, and handed out as files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -172,23 +172,27 @@ class LetterBatchAdmin(ReadOnlyAdmin):
     def write_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Go on where the writing stopped."""
         batch = self._writable(request, pk)
-        try:
-            messages.success(request, self._go_on(request, batch))
-        except Refused as refused:
-            refuse(request, refused)
-            return HttpResponseRedirect(show.change_url(batch))
-        return HttpResponseRedirect(f"{show.change_url(batch)}?going=1")
+        return self._answered(request, batch, lambda: self._go_on(request, batch))
 
     def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Write the letters with a fault again."""
         batch = self._writable(request, pk)
-        try:
+
+        def again() -> str:
             letters.retry_faults(batch, by=Actor.of(request))
-            messages.success(request, self._go_on(request, batch))
+            return self._go_on(request, batch)
+
+        return self._answered(request, batch, again)
+
+    def _answered(self, request: HttpRequest, batch: LetterBatch, do: Callable[[], str]) -> HttpResponse:
+        """Back to the page of the batch, with what came of it."""
+        going = ""
+        try:
+            messages.success(request, do())
+            going = "?going=1"
         except Refused as refused:
             refuse(request, refused)
-            return HttpResponseRedirect(show.change_url(batch))
-        return HttpResponseRedirect(f"{show.change_url(batch)}?going=1")
+        return HttpResponseRedirect(f"{show.change_url(batch)}{going}")
 
     def _go_on(self, request: HttpRequest, batch: LetterBatch) -> str:
         """Hand the batch to the workers; without a broker, write for a while here. What is said of it.
