@@ -18,6 +18,8 @@ from ratings.services.steps import local_day, shown_day
 
 #: States of a period whose grades are published.
 PUBLISHED = ("PUBLISHED", "CLOSED")
+#: In which letters tell a result.
+TELLING = ("PUBLIC_NOTICE", *PUBLISHED)
 
 
 def is_preliminary(period: RatingPeriod | None, *, at: datetime | None = None) -> bool:

@@ -13,7 +13,7 @@ from ratings.management import arguments
 from ratings.models import LetterBatch, RatingPeriod
 from ratings.reports.letter_batches import find_gaps, write_letters
 from ratings.services.errors import Refused
-from ratings.services.letters import PUBLISHED, retry_faults, start_batch
+from ratings.services.letters import TELLING, retry_faults, start_batch
 
 
 class Command(BaseCommand):
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         district = arguments.district(options["district"]) if options["district"] else None
         if not options["site"]:
             raise CommandError("请用 --site 写明网站地址（告知书中的核验地址由此而来），或设置 SITE_URL。")
-        periods = RatingPeriod.objects.filter(period=code, state__in=("PUBLIC_NOTICE", *PUBLISHED))
+        periods = RatingPeriod.objects.filter(period=code, state__in=TELLING)
         if district is not None:
             periods = periods.filter(Q(district=None) | Q(district=district))
         found = list(periods.select_related("run__scheme", "district"))

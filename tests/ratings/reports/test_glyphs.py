@@ -1,13 +1,12 @@
 """What the font lacks of what the database holds: every text that documents print, no more, with the place."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ratings.models import District, SchemeVersion
+from ratings.models import SchemeVersion
 from ratings.reports.glyphs import Missing, missing_in_registry
 from ratings.rules import shipped_schemes
 from ratings.services.schemes import activate_scheme, store_scheme
