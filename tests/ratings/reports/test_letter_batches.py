@@ -64,7 +64,7 @@ def rename(shop: Pharmacy, name: str) -> None:
 class TestWriting:
     def test_one_document_for_each_rating_in_the_order_of_codes(self) -> None:
         _shops, period = noticed()
-        batch = batch_of(period)
+        batch = batch_of(period, with_links=True)
         assert task(batch.pk) == 7
         batch.refresh_from_db()
         assert batch.finished_at is not None
@@ -80,7 +80,7 @@ class TestWriting:
             assert row.document is not None
             assert row.rating.pharmacy.code in text_of(row.document)
             assert row.document.issued_by == CLERK.name
-        actions = AuditEvent.objects.filter(action__contains="告知书").values_list("action", flat=True)
+        actions = AuditEvent.objects.filter(action__contains="告知").values_list("action", flat=True)
         assert sorted(actions) == ["发起告知书批次", "告知书批次写完"]
         assert task(batch.pk) == 0
         assert IssuedDocument.objects.count() == 7
@@ -260,9 +260,10 @@ class TestGaps:
         assert second.rating == rating_of(shops[PENALISED], period).pk
         assert find_gaps(period, factories.district(330603)) == []
 
-    def test_what_every_letter_says(self, settings: Any) -> None:
+    @pytest.mark.parametrize("setting", ["OFFICE_NAME", "OBJECTION_CONTACT"])
+    def test_what_every_letter_says(self, settings: Any, setting: str) -> None:
         _shops, period = noticed()
-        settings.OBJECTION_CONTACT = f"{RARE}窗口"
+        setattr(settings, setting, f"{RARE}窗口")
         (gap,) = find_gaps(period, None)
         assert (gap.rating, gap.characters) == (None, RARE)
 
