@@ -27,7 +27,7 @@ from ratings.reports.layout import Table
 from ratings.reports.reading import entry_of, rules_of
 from ratings.rules import Scheme
 from ratings.rules.explanation import Explanation
-from ratings.rules.moves import OBJECTION_STATES, REPAIR_STATES
+from ratings.rules.moves import OBJECTION_STATES, PUBLISHED_STATES, REPAIR_STATES
 from ratings.rules.periods import Period
 from ratings.rules.vocabulary import SERVICE_STATUSES, VIOLATION_KINDS
 from ratings.rules.wording import yuan_text
@@ -44,8 +44,6 @@ PURPOSE_LENGTH: Final = 100
 #: What is proposed and not decided is told as work in hand.
 _IN_HAND: Final = {"PROPOSED": "OPEN", "REVIEW_PROPOSED": "REVIEW_REQUESTED"}
 _REPAIR_IN_HAND: Final = {"PROPOSED": "ACCEPTED"}
-#: Periods whose grades are public, or were.
-_PUBLIC: Final = ("PUBLISHED", "CLOSED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +246,7 @@ def _statuses(pharmacy: Pharmacy) -> Table:
 def _changes(pharmacy: Pharmacy) -> Table:
     found = (
         Adjustment.objects.filter(
-            rating__pharmacy=pharmacy, state=Adjustment.State.APPROVED, period__state__in=_PUBLIC
+            rating__pharmacy=pharmacy, state=Adjustment.State.APPROVED, period__state__in=PUBLISHED_STATES
         )
         .select_related("rating__run__scheme")
         .order_by("-decided_at", "-id")
@@ -287,7 +285,7 @@ def _objections(pharmacy: Pharmacy) -> Table:
                 (row.decided_at, "决定", row.proposed_text, row.decision_text),
                 (row.reviewed_at, "复核", row.review_proposed_text, row.review_text),
             )
-            if row.period.state in _PUBLIC
+            if row.period.state in PUBLISHED_STATES
             # The reasons name the preliminary grade, and what became of it.
             else "本期等级未公布，不载明",
         )

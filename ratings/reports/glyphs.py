@@ -101,7 +101,10 @@ def missing_in_fixed_texts() -> list[Missing]:
     Raises Refused where the terms cannot be read.
     """
     texts = [
-        *((f"设置 {name}", str(getattr(settings, name))) for name in ("CITY_NAME", "OFFICE_NAME", "OBJECTION_CONTACT")),
+        *(
+            (f"设置 {name}", str(getattr(settings, name)))
+            for name in ("CITY_NAME", "OFFICE_NAME", "OBJECTION_CONTACT")
+        ),
         *(("办理期限", f"{term.title}{term.source}{term.length_text}") for term in terms().rows),
         *(
             (words.title, "、".join(word.label for word in words))

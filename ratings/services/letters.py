@@ -5,21 +5,20 @@ How a letter looks is no matter of this module: who writes gives the function th
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from ratings.models import District, IssuedDocument, Letter, LetterBatch, Rating, RatingPeriod
-from ratings.rules.moves import PERIOD_STATES
+from ratings.rules.moves import PERIOD_STATES, PUBLISHED_STATES
 from ratings.services import documents
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.steps import local_day, shown_day
 
-#: States of a period whose grades are published.
-PUBLISHED = ("PUBLISHED", "CLOSED")
-#: In which letters tell a result.
-TELLING = ("PUBLIC_NOTICE", *PUBLISHED)
+#: States of a period in which letters tell a result.
+TELLING: Final = ("PUBLIC_NOTICE", *PUBLISHED_STATES)
 
 
 def is_preliminary(period: RatingPeriod | None, *, at: datetime | None = None) -> bool:
@@ -27,7 +26,7 @@ def is_preliminary(period: RatingPeriod | None, *, at: datetime | None = None) -
 
     Raises Refused, with what to wait for, where they can tell neither.
     """
-    if period is not None and period.state in PUBLISHED:
+    if period is not None and period.state in PUBLISHED_STATES:
         return False
     if period is None or period.state != "PUBLIC_NOTICE" or period.notice_until is None:
         shown = PERIOD_STATES[period.state].label if period else "已计算，未进入评价周期"
