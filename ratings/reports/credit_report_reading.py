@@ -24,12 +24,12 @@ from ratings.models import (
 )
 from ratings.published import Entry, Grade, history
 from ratings.reports.layout import Table
-from ratings.reports.reading import entry_of, rules_of
+from ratings.reports.reading import entry_of, out_of_service, rules_of
 from ratings.rules import Scheme
 from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES, PUBLISHED_STATES, REPAIR_STATES
 from ratings.rules.periods import Period
-from ratings.rules.vocabulary import SERVICE_STATUSES, VIOLATION_KINDS
+from ratings.rules.vocabulary import VIOLATION_KINDS
 from ratings.rules.wording import yuan_text
 from ratings.services.adjustments import grade_name
 from ratings.services.explanations import explain_standing
@@ -132,14 +132,10 @@ def _registry(pharmacy: Pharmacy, entry: Entry, on: date) -> tuple[tuple[str, st
 
 def _designated(entry: Entry, on: date) -> str:
     """Whether it is designated, and its agreement in force, on a day."""
+    if told := out_of_service(entry, on):
+        return told
     until = entry.designated_until
-    if until is not None and until <= on:
-        return f"自{shown_day(until)}起不再是定点药店"
-    begun = [(day, status) for day, status in entry.statuses if day <= on]
-    if not begun or begun[-1][1] == "IN_SERVICE":
-        return "正常" if until is None else f"正常，定点至{shown_day(until)}（不含当日）"
-    day, status = begun[-1]
-    return f"自{shown_day(day)}起{SERVICE_STATUSES[status].label}"
+    return "正常" if until is None else f"正常，定点至{shown_day(until)}（不含当日）"
 
 
 def _reasons(pharmacy: Pharmacy, grade: Grade) -> Reasons:
