@@ -26,6 +26,7 @@ from ratings.admin.on_record import refuse
 from ratings.admin.scope import visible
 from ratings.admin.search import SearchedByPharmacy
 from ratings.models import IssuedDocument, Pharmacy, PublishedGrade
+from ratings.published import read_code
 from ratings.reports.certificate import certificate, issue_certificate
 from ratings.reports.credit_report import issue_report
 from ratings.reports.credit_report_reading import PURPOSE_LENGTH, RECIPIENT_LENGTH
@@ -39,7 +40,6 @@ _LATEST: Final = 12
 #: So many of the newest documents say which periods can be chosen.
 _RECENT: Final = 1_000
 _NUMBER: Final = re.compile(r"(?:\d{4}-)?0*(\d{1,15})")
-_CODE: Final = re.compile(r"[0-9A-Z]{16}")
 
 
 class DocumentPeriodFilter(PeriodFilter):
@@ -65,6 +65,7 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     linked_by = ("pharmacy__id__exact",)
     ordering = ("-number",)
     sortable_by = ()
+    linked_by = ("pharmacy__id__exact",)
 
     def get_urls(self) -> list[Any]:
         own = self.own_paths(
@@ -81,8 +82,7 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
         term = search_term.strip().upper()
         if number := _NUMBER.fullmatch(term):
             return queryset.filter(number=int(number[1])), False
-        code = term.replace("-", "").replace(" ", "")
-        if _CODE.fullmatch(code):
+        if code := read_code(term):
             return queryset.filter(code=code), False
         return super().get_search_results(request, queryset, search_term)
 

@@ -1,6 +1,6 @@
 """Letters (告知书): asked for by the period or district, written, looked after, and handed out as files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -172,26 +172,34 @@ class LetterBatchAdmin(ReadOnlyAdmin):
     def write_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Go on where the writing stopped."""
         batch = self._writable(request, pk)
-        try:
-            messages.success(request, self._go_on(request, batch))
-        except Refused as refused:
-            refuse(request, refused)
-            return HttpResponseRedirect(show.change_url(batch))
-        return HttpResponseRedirect(f"{show.change_url(batch)}?going=1")
+        return self._answered(request, batch, lambda: self._go_on(request, batch))
 
     def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Write the letters with a fault again."""
         batch = self._writable(request, pk)
-        try:
+
+        def again() -> str:
             letters.retry_faults(batch, by=Actor.of(request))
-            messages.success(request, self._go_on(request, batch))
+            return self._go_on(request, batch)
+
+        return self._answered(request, batch, again)
+
+    def _answered(self, request: HttpRequest, batch: LetterBatch, do: Callable[[], str]) -> HttpResponse:
+        """Back to the page of the batch, with what came of it."""
+        going = ""
+        try:
+            messages.success(request, do())
+            going = "?going=1"
         except Refused as refused:
             refuse(request, refused)
-            return HttpResponseRedirect(show.change_url(batch))
-        return HttpResponseRedirect(f"{show.change_url(batch)}?going=1")
+        return HttpResponseRedirect(f"{show.change_url(batch)}{going}")
 
     def _go_on(self, request: HttpRequest, batch: LetterBatch) -> str:
-        """Hand the batch to the workers; without a broker, write for a while here. What is said of it."""
+        """Hand the batch to the workers; without a broker, write for a while here. What is said of it.
+
+        Raises Refused as ``letters.check_writing`` does: what workers meet, nobody here would learn.
+        """
+        letters.check_writing(batch)
         if settings.CELERY_TASK_ALWAYS_EAGER:
             return f"已写 {letter_batches.write_letters(batch, seconds=_SECONDS):,} 份。"
         try:
@@ -207,11 +215,15 @@ class LetterBatchAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """How far the batch is, what could not be written and why, and the files."""
         batch: LetterBatch = self.visible_or_404(request, object_id)
-        counts = batch.letters.aggregate(
-            asked=Count("pk"), issued=Count("document"), faults=Count("pk", filter=~Q(fault=""))
-        )
-        waiting = counts["asked"] - counts["issued"] - counts["faults"]
-        may = request.user.has_perm("ratings.add_letterbatch")
+        found: Any = batch  # with its counts: see get_queryset
+        asked, issued, without = found.asked_for, found.issued, found.faults
+        waiting = asked - issued - without
+        stopped = ""
+        try:
+            letters.check_writing(batch)
+        except Refused as refused:
+            stopped = str(refused)
+        may = request.user.has_perm("ratings.add_letterbatch") and not stopped
         faults = (
             batch.letters.exclude(fault="")
             .select_related("rating__pharmacy")
@@ -234,11 +246,14 @@ class LetterBatchAdmin(ReadOnlyAdmin):
                 ("发起", self.asked(batch)),
                 ("写完", show.moment(batch.finished_at)),
             ],
-            **counts,
+            asked=asked,
+            issued=issued,
+            faults=without,
             waiting=waiting,
-            done=counts["asked"] - waiting,
+            done=asked - waiting,
             may=may,
-            refreshes=waiting > 0 and going and not eager,
+            stopped=stopped if issued < asked else "",
+            refreshes=waiting > 0 and going and not eager and not stopped,
             goes_on=waiting > 0 and going and eager and may,
             rows=[
                 (
@@ -250,7 +265,7 @@ class LetterBatchAdmin(ReadOnlyAdmin):
                 )
                 for row in faults
             ],
-            readable=self._may_read(request, batch) and counts["issued"] > 0,
+            readable=self._may_read(request, batch) and issued > 0,
             volumes=range(1, letter_files.volumes(batch) + 1),
         )
 

@@ -15,6 +15,7 @@ from ratings.models import Event, Publication, RatingPeriod, RatingRun
 from ratings.rules import NO_GRADE, Scheme, Signals, SignalsError, rate
 from ratings.rules.columns import Bool, Int32, Int64
 from ratings.rules.indicators import ComplaintsIndicator, GrowthIndicator, ViolationsIndicator
+from ratings.rules.moves import PUBLISHED_STATES
 from ratings.rules.periods import Period
 from ratings.rules.scheme import conditions_of
 from ratings.services.errors import Refused
@@ -91,13 +92,13 @@ def offered_runs(most: int = 40) -> list[RatingRun]:
     )
 
 
-_PUBLISHED_FIRST = Case(When(life__state__in=("PUBLISHED", "CLOSED"), then=Value(0)), default=Value(1))
+_PUBLISHED_FIRST = Case(When(life__state__in=PUBLISHED_STATES, then=Value(0)), default=Value(1))
 
 
 def is_published(run: RatingRun) -> bool:
     """Whether the run's grades were published; no query where ``life`` is loaded."""
     life: RatingPeriod | None = getattr(run, "life", None)
-    return life is not None and life.state in {"PUBLISHED", "CLOSED"}
+    return life is not None and life.state in PUBLISHED_STATES
 
 
 def usual_runs(offered: Sequence[RatingRun], many: int = 2) -> list[RatingRun]:

@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='letter',
-            index=models.Index(condition=models.Q(('document', None)), fields=['batch'], name='letter_to_write'),
+            index=models.Index(condition=models.Q(('document', None)), fields=['batch', 'id'], name='letter_to_write'),
         ),
         migrations.AddConstraint(
             model_name='letter',

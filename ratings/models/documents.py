@@ -147,7 +147,7 @@ class Letter(models.Model):
         verbose_name = verbose_name_plural = "告知书"
         ordering = ("batch", "id")
         default_permissions = ()
-        indexes = (models.Index(fields=("batch",), condition=Q(document=None), name="letter_to_write"),)
+        indexes = (models.Index(fields=("batch", "id"), condition=Q(document=None), name="letter_to_write"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("batch", "rating"),

@@ -22,7 +22,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from creditsys.marks import grade_badge
 from ratings.models import IssuedDocument
 from ratings.public.shell import body_size, guarded
-from ratings.published import EVENTS, Grade, changes_since, current, issued_document, read_code, scale
+from ratings.published import EVENTS, Grade, changes_since, issued_document, read_code, scale
+from ratings.reports.reading import entry_of, out_of_service
 from ratings.rules.periods import Period
 from ratings.services.documents import grouped
 from ratings.services.steps import shown_day
@@ -100,22 +101,24 @@ def _shown(
         "issued": shown_day(timezone.localdate(document.issued_at)),
         "fingerprint_start": grouped(document.sha256[:12]),
         "fingerprint_rest": document.sha256[12:],
-        "standing": _standing(document.seq, now.date()) if document.seq is not None else None,
+        "standing": _standing(document, document.seq, now.date()) if document.seq is not None else None,
         "looked": now,
         "max_mb": MAX_MB,
     }
     return _render(request, "page", {**context, **told}, status)
 
 
-def _standing(seq: int, today: date) -> dict[str, Any]:
-    """The published grade that a document states, and what is published today."""
+def _standing(document: IssuedDocument, seq: int, today: date) -> dict[str, Any]:
+    """The published grade that a document states, what is published today, and whether the pharmacy serves."""
     (stated,) = changes_since(seq - 1, limit=1)
-    now = current([stated.code], today).get(stated.code)
+    entry = entry_of(document.pharmacy.code if document.pharmacy else stated.code, today)
+    now = entry.grade if entry.grade and entry.grade.holds(today) else None
     return {
         "stated": _told(stated),
         "now": _told(now) if now else None,
         "state": _state(stated, now, today),
         "under_objection": (now or stated).under_objection,
+        "out_of_service": out_of_service(entry, today),
     }
 
 

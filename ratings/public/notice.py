@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from creditsys.marks import grade_badge
 from ratings.models import District, PeriodMove, Rating, RatingPeriod
+from ratings.rules.moves import PUBLISHED_STATES
 from ratings.rules.periods import Period
 from ratings.services import notices
 from ratings.services.imports.reports import harmless
@@ -147,7 +148,7 @@ def _over(request: HttpRequest, period: str, district: int) -> HttpResponse:
         title="公示已结束" if over else "公示已停止",
         label=f"{Period.parse(last.period).label}，{District.objects.get(code=district).name}",
         until=last.notice_until if over else None,
-        published=last.state in {"PUBLISHED", "CLOSED"},
+        published=last.state in PUBLISHED_STATES,
     )
 
 

@@ -35,6 +35,13 @@ class Entry:
     #: its newest row of the latest published period, be it run out or without a grade; None = never rated
     grade: Grade | None
 
+    def out_of_service(self, on: date) -> tuple[date, str] | None:
+        """Since when it serves no more on a day, and its status then ("" = designated no more); None where it serves."""
+        if self.designated_until is not None and self.designated_until <= on:
+            return self.designated_until, ""
+        begun = [(day, status) for day, status in self.statuses if day <= on]
+        return begun[-1] if begun and begun[-1][1] != "IN_SERVICE" else None
+
 
 _CHUNK: Final = 2_000
 #: In the order of Entry's fields.

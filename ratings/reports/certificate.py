@@ -18,9 +18,8 @@ from creditsys.pdf_marks import grade_mark
 from ratings.models import IssuedDocument, Pharmacy
 from ratings.published import Entry, Grade
 from ratings.reports.layout import demo
-from ratings.reports.reading import entry_of, rules_of
+from ratings.reports.reading import entry_of, out_of_service, rules_of
 from ratings.rules.periods import Period
-from ratings.rules.vocabulary import SERVICE_STATUSES
 from ratings.services.audit import Actor
 from ratings.services.documents import About, Stamp, issue
 from ratings.services.errors import Refused
@@ -103,12 +102,8 @@ def certificate(pharmacy: Pharmacy, on: date) -> Certificate:
 def _certifiable(entry: Entry, on: date) -> Grade:
     """The grade in force; Refused where there is none to certify."""
     whose = f"{entry.name}（{entry.code}）"
-    if entry.designated_until is not None and entry.designated_until <= on:
-        raise Refused(f"{whose}自{shown_day(entry.designated_until)}起不再是定点药店，不签发等级证书。")
-    status = next(((day, name) for day, name in reversed(entry.statuses) if day <= on), None)
-    if status is not None and status[1] != "IN_SERVICE":
-        label = SERVICE_STATUSES[status[1]].label
-        raise Refused(f"{whose}自{shown_day(status[0])}起{label}，不签发等级证书；协议恢复后可以签发。")
+    if out := out_of_service(entry, on):
+        raise Refused(f"{whose}{out}，不签发等级证书；恢复后可以签发。")
     grade = entry.grade
     if grade is None:
         raise Refused(f"{whose}没有公布过信用等级，不签发等级证书；等级公布生效后可以签发。")

@@ -24,12 +24,12 @@ from ratings.models import (
 )
 from ratings.published import Entry, Grade, history
 from ratings.reports.layout import Table
-from ratings.reports.reading import entry_of, rules_of
+from ratings.reports.reading import entry_of, out_of_service, rules_of
 from ratings.rules import Scheme
 from ratings.rules.explanation import Explanation
-from ratings.rules.moves import OBJECTION_STATES, REPAIR_STATES
+from ratings.rules.moves import OBJECTION_STATES, PUBLISHED_STATES, REPAIR_STATES
 from ratings.rules.periods import Period
-from ratings.rules.vocabulary import SERVICE_STATUSES, VIOLATION_KINDS
+from ratings.rules.vocabulary import VIOLATION_KINDS
 from ratings.rules.wording import yuan_text
 from ratings.services.adjustments import grade_name
 from ratings.services.explanations import explain_standing
@@ -44,8 +44,6 @@ PURPOSE_LENGTH: Final = 100
 #: What is proposed and not decided is told as work in hand.
 _IN_HAND: Final = {"PROPOSED": "OPEN", "REVIEW_PROPOSED": "REVIEW_REQUESTED"}
 _REPAIR_IN_HAND: Final = {"PROPOSED": "ACCEPTED"}
-#: Periods whose grades are public, or were.
-_PUBLIC: Final = ("PUBLISHED", "CLOSED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +132,10 @@ def _registry(pharmacy: Pharmacy, entry: Entry, on: date) -> tuple[tuple[str, st
 
 def _designated(entry: Entry, on: date) -> str:
     """Whether it is designated, and its agreement in force, on a day."""
+    if told := out_of_service(entry, on):
+        return told
     until = entry.designated_until
-    if until is not None and until <= on:
-        return f"自{shown_day(until)}起不再是定点药店"
-    begun = [(day, status) for day, status in entry.statuses if day <= on]
-    if not begun or begun[-1][1] == "IN_SERVICE":
-        return "正常" if until is None else f"正常，定点至{shown_day(until)}（不含当日）"
-    day, status = begun[-1]
-    return f"自{shown_day(day)}起{SERVICE_STATUSES[status].label}"
+    return "正常" if until is None else f"正常，定点至{shown_day(until)}（不含当日）"
 
 
 def _reasons(pharmacy: Pharmacy, grade: Grade) -> Reasons:
@@ -248,7 +242,7 @@ def _statuses(pharmacy: Pharmacy) -> Table:
 def _changes(pharmacy: Pharmacy) -> Table:
     found = (
         Adjustment.objects.filter(
-            rating__pharmacy=pharmacy, state=Adjustment.State.APPROVED, period__state__in=_PUBLIC
+            rating__pharmacy=pharmacy, state=Adjustment.State.APPROVED, period__state__in=PUBLISHED_STATES
         )
         .select_related("rating__run__scheme")
         .order_by("-decided_at", "-id")
@@ -286,7 +280,10 @@ def _objections(pharmacy: Pharmacy) -> Table:
             _outcome(
                 (row.decided_at, "决定", row.proposed_text, row.decision_text),
                 (row.reviewed_at, "复核", row.review_proposed_text, row.review_text),
-            ),
+            )
+            if row.period.state in PUBLISHED_STATES
+            # The reasons name the preliminary grade, and what became of it.
+            else "本期等级未公布，不载明",
         )
         for row in found
     ]

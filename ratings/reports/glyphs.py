@@ -14,7 +14,6 @@ from ratings.models import (
     Enterprise,
     Pharmacy,
     PublishedGrade,
-    RatingRun,
     SchemeVersion,
     ServiceStatus,
     Violation,
@@ -39,20 +38,18 @@ class Missing:
     text: str
 
 
-#: The pharmacies asked about: of a run (and of a district, as it was rated), or of the registry.
-_SHOPS: Final = """
-    WITH shop AS MATERIALIZED (
-        SELECT p.* FROM ratings_pharmacy p
-        WHERE CASE WHEN %(run)s::bigint IS NULL THEN %(district)s::int IS NULL OR p.district_id = %(district)s
-              ELSE p.id IN (SELECT r.pharmacy_id FROM ratings_rating r WHERE r.run_id = %(run)s
-                            AND (%(district)s::int IS NULL OR r.district_id = %(district)s)) END
-    )
-"""
-_FACT: Final = "FROM {table} t JOIN shop ON shop.id = t.pharmacy_id WHERE t.voided_at IS NULL OR t.voided_at > %(cutoff)s"
+_FACT: Final = (
+    "FROM {table} t JOIN ratings_pharmacy shop ON shop.id = t.pharmacy_id WHERE t.voided_at IS NULL"
+)
 #: Every text that documents print: model, its columns, and the rows ``t`` with the code that finds them.
 _TEXTS: Final[tuple[tuple[type[models.Model], tuple[str, ...], str, str], ...]] = (
-    (Pharmacy, ("name", "street", "address", "contact"), "t.code", "FROM shop t"),
-    (Enterprise, ("name",), "shop.code", "FROM {table} t JOIN shop ON shop.enterprise_id = t.id"),
+    (Pharmacy, ("name", "street", "address", "contact"), "t.code", "FROM {table} t"),
+    (
+        Enterprise,
+        ("name",),
+        "shop.code",
+        "FROM {table} t JOIN ratings_pharmacy shop ON shop.enterprise_id = t.id",
+    ),
     (Violation, ("document_no", "body", "measures"), "shop.code", _FACT),
     (Complaint, ("reference_no",), "shop.code", _FACT),
     (ServiceStatus, ("document_no",), "shop.code", _FACT),
@@ -60,29 +57,12 @@ _TEXTS: Final[tuple[tuple[type[models.Model], tuple[str, ...], str, str], ...]] 
         Adjustment,
         ("clause", "text"),
         "shop.code",
-        """FROM {table} t JOIN ratings_rating r ON r.id = t.rating_id JOIN shop ON shop.id = r.pharmacy_id
-           WHERE t.state IN ('PROPOSED', 'APPROVED') AND (%(run)s::bigint IS NULL OR r.run_id = %(run)s)""",
+        """FROM {table} t JOIN ratings_rating r ON r.id = t.rating_id
+           JOIN ratings_pharmacy shop ON shop.id = r.pharmacy_id WHERE t.state IN ('PROPOSED', 'APPROVED')""",
     ),
-    (
-        PublishedGrade,
-        ("name", "grade", "grade_label", "reason"),
-        "t.code",
-        """FROM {table} t JOIN shop ON shop.id = t.pharmacy_id
-           WHERE %(run)s::bigint IS NULL OR t.run = %(run)s""",
-    ),
-    (
-        SchemeVersion,
-        ("title", "document"),
-        "t.key || '@' || t.version",
-        """FROM {table} t WHERE %(run)s::bigint IS NULL
-           OR t.id = (SELECT scheme_id FROM ratings_ratingrun WHERE id = %(run)s)""",
-    ),
-    (
-        District,
-        ("name",),
-        "t.code::text",
-        "FROM {table} t WHERE %(district)s::int IS NULL OR t.code = %(district)s",
-    ),
+    (PublishedGrade, ("name", "grade", "grade_label", "reason"), "t.code", "FROM {table} t"),
+    (SchemeVersion, ("title", "document"), "t.key || '@' || t.version", "FROM {table} t"),
+    (District, ("name",), "t.code::text", "FROM {table} t"),
 )
 #: One column of one table each.
 _PLACES: Final = tuple(
@@ -90,30 +70,23 @@ _PLACES: Final = tuple(
 )
 
 
-def missing_in_registry(run: RatingRun | None = None, district: District | None = None) -> list[Missing]:
-    """What the font (settings.PDF_FONT) lacks of all that documents print, by place and code.
+def missing_in_registry() -> list[Missing]:
+    """What the font (settings.PDF_FONT) lacks of all that documents print of the registry, by place and code.
 
-    Of the pharmacies of a run with their facts as known at its cutoff, or of the whole registry
-    as it stands now; of one district, or of all. One query where nothing is lacking, else two.
+    One query where nothing is lacking, else two.
     """
-    params: dict[str, Any] = {
-        "run": run.pk if run else None,
-        "cutoff": run.cutoff if run else None,
-        "district": district.pk if district else None,
-    }
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""{_SHOPS} SELECT DISTINCT one FROM ({_every_text()}) texts,
-                unnest(string_to_array(texts.said, NULL)) one""",
-            params,
+            f"""SELECT DISTINCT one FROM ({_every_text()}) texts,
+                unnest(string_to_array(texts.said, NULL)) one"""
         )
         gaps = "".join(pdf.lacking(sorted(one for (one,) in cursor)))
         if not gaps:
             return []
         cursor.execute(
-            f"""{_SHOPS} SELECT place, code, said FROM ({_every_text()}) texts
-                WHERE said <> translate(said, %(gaps)s, '') ORDER BY place, code, said""",
-            {**params, "gaps": gaps},
+            f"""SELECT place, code, said FROM ({_every_text()}) texts
+                WHERE said <> translate(said, %s, '') ORDER BY place, code, said""",
+            [gaps],
         )
         return [
             Missing(one, _named(place), code, _around(said, one))
@@ -128,7 +101,10 @@ def missing_in_fixed_texts() -> list[Missing]:
     Raises Refused where the terms cannot be read.
     """
     texts = [
-        *((f"设置 {name}", str(getattr(settings, name))) for name in ("CITY_NAME", "OBJECTION_CONTACT")),
+        *(
+            (f"设置 {name}", str(getattr(settings, name)))
+            for name in ("CITY_NAME", "OFFICE_NAME", "OBJECTION_CONTACT")
+        ),
         *(("办理期限", f"{term.title}{term.source}{term.length_text}") for term in terms().rows),
         *(
             (words.title, "、".join(word.label for word in words))

@@ -150,7 +150,7 @@ def issue_letter(
         about, lambda stamp: drawn(said, stamp), by=by, site=site, at=moment, on_record=on_record
     )
     if token:
-        issue_link(rating, by=by, at=moment, token=token)
+        issue_link(rating, by=by, at=moment, token=token, on_record=on_record)
     return row
 
 

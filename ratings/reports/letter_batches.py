@@ -35,14 +35,11 @@ def write_letters(
 
     end = None if seconds is None else time.monotonic() + seconds
     written = 0
-    while end is None or time.monotonic() < end:
-        letter = write_next(batch, issue)
-        if letter is None:
-            finish(batch)
-            break
+    while (end is None or time.monotonic() < end) and (letter := write_next(batch, issue)):
         written += 1
         if progress:
             progress(not letter.fault)
+    finish(batch)
     return written
 
 
@@ -115,18 +112,15 @@ def find_gaps(period: RatingPeriod, district: District | None) -> list[Gap]:
         "cutoff": run.cutoff,
     }
     shared = "".join(
-        (settings.CITY_NAME, settings.OBJECTION_CONTACT, parsed(run.scheme).document.model_dump_json())
+        (settings.OFFICE_NAME, settings.OBJECTION_CONTACT, parsed(run.scheme).document.model_dump_json())
     )
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_TEXTS} SELECT DISTINCT one FROM texts, regexp_split_to_table(texts.text, '') one", params
         )
         lacking = "".join(pdf.lacking(one for (text,) in cursor.fetchall() for one in text))
-        gaps = [
-            Gap("", "", field, "".join(missing), None)
-            for field, text in (("评价规则、城市名称或受理异议的联系方式", shared),)
-            if (missing := pdf.lacking(text))
-        ]
+        missing = "".join(pdf.lacking(shared))
+        gaps = [Gap("", "", "评价规则、机构名称或受理异议的联系方式", missing, None)] if missing else []
         if lacking:
             cursor.execute(
                 f"""{_TEXTS} SELECT code, name, field, text, rating FROM texts

@@ -12,7 +12,7 @@ from reportlab.platypus import Flowable
 
 from creditsys import documents as files
 from creditsys import pdf
-from ratings.models import IssuedDocument, Letter, LetterBatch
+from ratings.models import IssuedDocument, Letter, LetterBatch, Pharmacy
 from ratings.rules.periods import Period
 from ratings.services import documents
 from ratings.services.errors import Refused
@@ -21,6 +21,10 @@ from ratings.services.imports.reports import harmless
 #: Letters of one volume.
 VOLUME: Final = 100
 _INDEX: Final = "目录.csv"
+#: Of a pharmacy's name, characters in a file's name: with its code at most 200 bytes of UTF-8.
+_NAMED: Final = 60
+#: What Windows takes in no file's name.
+_NOT_IN_NAMES: Final = str.maketrans('\\/:*?"<>|', "＼／：＊？＂＜＞｜")
 _HEADERS: Final = ("定点编码", "药店名称", "文书编号", "验证码", "SHA-256", "文件名", "说明")
 
 
@@ -69,7 +73,7 @@ def archive(batch: LetterBatch) -> Iterator[bytes]:
             if row is None:
                 writer.writerow([shop.code, harmless(shop.name), "", "", "", "", letter.fault or "尚未签发"])
                 continue
-            name, remark = files.clean_name(f"{shop.code}-{shop.name}.pdf"), ""
+            name, remark = _file_name(shop), ""
             try:
                 packed.writestr(_entry(name, row), documents.content(row))
             except Refused as refused:
@@ -81,6 +85,11 @@ def archive(batch: LetterBatch) -> Iterator[bytes]:
             yield passing.taken()
         packed.writestr(_INDEX, listed.getvalue())
     yield passing.taken()
+
+
+def _file_name(shop: Pharmacy) -> str:
+    """Code and name, as every system takes it."""
+    return files.clean_name(f"{shop.code}-{shop.name[:_NAMED].translate(_NOT_IN_NAMES)}.pdf")
 
 
 def _entry(name: str, row: IssuedDocument) -> zipfile.ZipInfo:

@@ -22,7 +22,7 @@ from creditsys import pdf, pdf_lists
 from ratings.models import District, IssuedDocument, RatingPeriod
 from ratings.models.ledger import Event
 from ratings.reports import layout
-from ratings.rules.moves import PERIOD_STATES
+from ratings.rules.moves import PERIOD_STATES, PUBLISHED_STATES
 from ratings.rules.periods import Period
 from ratings.rules.scheme import Scheme
 from ratings.services import notices
@@ -164,7 +164,7 @@ def refusal(period: RatingPeriod, today: date) -> str:
 
 
 def _kind_of(period: RatingPeriod, today: date) -> Kind:
-    if period.state in {"PUBLISHED", "CLOSED"}:
+    if period.state in PUBLISHED_STATES:
         return PUBLISHED
     if period.state != "PUBLIC_NOTICE":
         raise Refused(
@@ -272,7 +272,7 @@ def _published_words(period: RatingPeriod, today: date) -> _Words:
     ]
     later = RatingPeriod.objects.select_related("district").filter(
         Q(district=None) | Q(district=period.district_id) if period.district_id else Q(),
-        state__in=("PUBLISHED", "CLOSED"),
+        state__in=PUBLISHED_STATES,
         period_end__gt=period.period_end,
     )
     newest = later.order_by("-period_end").first()

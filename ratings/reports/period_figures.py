@@ -22,6 +22,7 @@ from ratings.insight.scales import common_scale
 from ratings.insight.sql import Districts
 from ratings.models import Adjustment, District, Objection, Publication, RatingPeriod
 from ratings.rules.exact import decimal_text
+from ratings.rules.moves import PUBLISHED_STATES
 from ratings.rules.periods import Period, add_months
 from ratings.rules.scheme import Scheme
 from ratings.services.errors import Refused
@@ -29,7 +30,6 @@ from ratings.services.schemes import parsed
 
 #: Who lost so many grades or more is named.
 STEPS: Final = 2
-_PUBLISHED: Final = ("PUBLISHED", "CLOSED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class PeriodFigures:
 
 def refusal(period: RatingPeriod) -> str:
     """Why there is no report on the period yet, "" when there can be one."""
-    if period.state in _PUBLISHED:
+    if period.state in PUBLISHED_STATES:
         return ""
     state = period.get_state_display()
     return f"{period} 现为“{state}”，没有已发布的等级，不能签发评价周期报告；请在发布以后签发。"

@@ -9,7 +9,9 @@ from django.db.models import Q
 from ratings import published
 from ratings.models import SchemeVersion
 from ratings.rules import Scheme
+from ratings.rules.vocabulary import SERVICE_STATUSES
 from ratings.services.schemes import parsed
+from ratings.services.steps import shown_day
 
 
 @transaction.atomic
@@ -19,6 +21,14 @@ def entry_of(code: str, on: date) -> published.Entry:
     if not found:
         raise LookupError(f"no pharmacy {code}")
     return found[0]
+
+
+def out_of_service(entry: published.Entry, on: date) -> str:
+    """Since when a pharmacy serves no more on a day, and why; "" where it serves."""
+    if (out := entry.out_of_service(on)) is None:
+        return ""
+    day, status = out
+    return f"自{shown_day(day)}起{SERVICE_STATUSES[status].label if status else '不再是定点药店'}"
 
 
 def rules_of(names: Iterable[str]) -> dict[str, Scheme]:

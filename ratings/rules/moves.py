@@ -73,6 +73,8 @@ REPAIR_STATES: Final = Vocabulary(
     Term("WITHDRAWN", "已撤回"),
 )
 
+#: States of a period whose grades are public.
+PUBLISHED_STATES: Final = ("PUBLISHED", "CLOSED")
 #: States in which an application for repair is still to be decided.
 OPEN_REPAIR: Final = ("APPLIED", "ACCEPTED", "PROPOSED")
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,10 @@ _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 #: Of a verification code: 80 bits.
 _LENGTH: Final = 16
 _FOLDER: Final = "documents"
+
+
+class Unsigned(Refused):
+    """The configured key cannot sign: it keeps every document back, not one only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def issue(
 
     ``draw`` makes the PDF from its stamp; ``site`` is this site's address as it was asked for
     (settings.SITE_URL goes before it). Raises Refused when the font lacks characters of the
-    document, or the configured key cannot sign. ``on_record=False`` is for those who put many on
+    document, Unsigned when the configured key cannot sign. ``on_record=False`` is for those who put many on
     record at once.
     """
     moment = at or timezone.now()
@@ -145,11 +150,24 @@ def grouped(code: str) -> str:
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
+def check_signing() -> None:
+    """Raises Unsigned where a key is configured and cannot sign now."""
+    if pdf_signing.configured():
+        with _telling_unsignable():
+            pdf_signing.key().check(timezone.now())
+
+
 def _signed(content: bytes, at: datetime, title: str) -> bytes:
-    try:
+    with _telling_unsignable():
         return pdf_signing.signed(content, at=at, reason=title)
+
+
+@contextmanager
+def _telling_unsignable() -> Iterator[None]:
+    try:
+        yield
     except pdf_signing.Unsignable as unsignable:
-        raise Refused(f"没有签发：{unsignable}") from unsignable
+        raise Unsigned(f"没有签发：{unsignable}") from unsignable
 
 
 def _next_number() -> int:

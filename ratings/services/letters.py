@@ -5,18 +5,20 @@ How a letter looks is no matter of this module: who writes gives the function th
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from ratings.models import District, IssuedDocument, Letter, LetterBatch, Rating, RatingPeriod
-from ratings.rules.moves import PERIOD_STATES
+from ratings.rules.moves import PERIOD_STATES, PUBLISHED_STATES
+from ratings.services import documents
 from ratings.services.audit import Actor, record
 from ratings.services.errors import Refused
 from ratings.services.steps import local_day, shown_day
 
-#: States of a period whose grades are published.
-PUBLISHED = ("PUBLISHED", "CLOSED")
+#: States of a period in which letters tell a result.
+TELLING: Final = ("PUBLIC_NOTICE", *PUBLISHED_STATES)
 
 
 def is_preliminary(period: RatingPeriod | None, *, at: datetime | None = None) -> bool:
@@ -24,7 +26,7 @@ def is_preliminary(period: RatingPeriod | None, *, at: datetime | None = None) -
 
     Raises Refused, with what to wait for, where they can tell neither.
     """
-    if period is not None and period.state in PUBLISHED:
+    if period is not None and period.state in PUBLISHED_STATES:
         return False
     if period is None or period.state != "PUBLIC_NOTICE" or period.notice_until is None:
         shown = PERIOD_STATES[period.state].label if period else "已计算，未进入评价周期"
@@ -50,15 +52,18 @@ def start_batch(
     """Ask for a letter to every pharmacy of a period, or of one of its districts; nothing is written yet.
 
     ``site`` is this site's address as it was asked for, to which the addresses in the letters lead.
-    Raises Refused as ``is_preliminary`` does, for links after public notice, where there is no
-    pharmacy, and while a batch that holds some of the same letters waits to be written.
+    Raises Refused as ``is_preliminary`` and ``documents.check_signing`` do, for links after public
+    notice, where there is no pharmacy, and while a batch that holds some of the same letters waits
+    to be written.
     """
-    moment = at or timezone.now()
+    documents.check_signing()
     held = RatingPeriod.objects.select_for_update(no_key=True, of=("self",)).get(pk=period.pk)
+    # After the lock: a batch that waited for the publication was asked for after it.
+    moment = at or timezone.now()
     preliminary = is_preliminary(held, at=moment)
     if with_links and not preliminary:
         raise Refused("告知链接只在公示期内签发；结果告知书不附告知链接。")
-    _refuse_second(held, district)
+    _refuse_second(held, district, preliminary)
     batch = LetterBatch.objects.create(
         period=held, district=district, with_links=with_links, site=site, asked_by=by.name, asked_at=moment
     )
@@ -77,9 +82,12 @@ def start_batch(
     return batch
 
 
-def _refuse_second(period: RatingPeriod, district: District | None) -> None:
-    """Raises Refused while letters to some of the same pharmacies wait to be written."""
+def _refuse_second(period: RatingPeriod, district: District | None, preliminary: bool) -> None:
+    """Raises Refused while letters of this stage to some of the same pharmacies wait to be written."""
     waiting = Letter.objects.filter(batch__period=period, document=None, fault="")
+    if not preliminary and period.published_at is not None:
+        # What was left unwritten under notice is written no more.
+        waiting = waiting.filter(batch__asked_at__gte=period.published_at)
     if district is not None:
         waiting = waiting.filter(rating__district=district)
     found = waiting.order_by("batch").values_list("batch", flat=True).first()
@@ -120,7 +128,7 @@ def write_next(batch: LetterBatch, issue: Callable[[Rating], IssuedDocument]) ->
 
     ``issue`` makes and registers the letter to one rating; what it refuses is kept with the letter
     as its fault. Whatever else it raises leaves the letter to be written. Raises Refused, and marks
-    no letter, where letters such as the batch was asked for cannot be written any more.
+    no letter, as ``check_writing`` does.
     """
     with transaction.atomic():
         letter = (
@@ -138,10 +146,18 @@ def write_next(batch: LetterBatch, issue: Callable[[Rating], IssuedDocument]) ->
         try:
             with transaction.atomic():
                 letter.document = issue(letter.rating)
+        except documents.Unsigned:
+            raise
         except Refused as refused:
             letter.document, letter.fault = None, str(refused)[:500]
         letter.save(update_fields=["document", "fault"])
     return letter
+
+
+def check_writing(batch: LetterBatch) -> None:
+    """Raises Refused where no letter of a batch can be written now: its stage is over, or none can be signed."""
+    _refuse_other_stage(batch, RatingPeriod.objects.get(pk=batch.period_id))
+    documents.check_signing()
 
 
 def _refuse_other_stage(batch: LetterBatch, period: RatingPeriod) -> None:
@@ -166,8 +182,9 @@ def finish(batch: LetterBatch) -> bool:
 def retry_faults(batch: LetterBatch, *, by: Actor) -> int:
     """Let the letters with a fault be written again, once its cause is mended; how many.
 
-    Raises Refused where there is none.
+    Raises Refused where there is none, and as ``check_writing`` does.
     """
+    check_writing(batch)
     count = batch.letters.filter(document=None).exclude(fault="").update(fault="")
     if not count:
         raise Refused("本批次没有未签发成功的告知书。")

@@ -72,11 +72,13 @@ def check_issue(period: RatingPeriod | None, *, at: datetime | None = None) -> d
 
 
 @transaction.atomic
-def issue_link(rating: Rating, *, by: Actor, at: datetime | None = None, token: str = "") -> str:
+def issue_link(
+    rating: Rating, *, by: Actor, at: datetime | None = None, token: str = "", on_record: bool = True
+) -> str:
     """A new one-time link for one rating; one issued before holds no more. The token, kept nowhere.
 
-    ``token`` is one of ``new_secret`` that stands in a letter already. Raises Refused as
-    ``check_issue`` does.
+    ``token`` is one of ``new_secret`` that stands in a letter already; ``on_record=False`` is for those
+    who put many on record at once. Raises Refused as ``check_issue`` does.
     """
     moment = at or timezone.now()
     period = RatingPeriod.objects.select_for_update(no_key=True).filter(run_id=rating.run_id).first()
@@ -90,7 +92,8 @@ def issue_link(rating: Rating, *, by: Actor, at: datetime | None = None, token: 
         issued_at=moment,
         expires_at=expires,
     )
-    record("签发告知链接", row, by=by, pharmacy=rating.pharmacy.code, expires=expires)
+    if on_record:
+        record("签发告知链接", row, by=by, pharmacy=rating.pharmacy.code, expires=expires)
     return token
 
 

@@ -29,6 +29,7 @@ from ratings.rules.moves import (
     OPEN_REPAIR,
     PERIOD_MOVES,
     PERIOD_STATES,
+    PUBLISHED_STATES,
     Move,
     find,
     moves_from,
@@ -41,8 +42,6 @@ from ratings.services.overtaken import overtaken
 from ratings.services.publication import publish_period
 from ratings.services.review import list_items, unconfirmed_districts
 from ratings.working_days import add_working_days
-
-_OUT: Final = ("PUBLISHED", "CLOSED")
 
 
 def title(period: RatingPeriod) -> str:
@@ -97,7 +96,7 @@ def check_open(run: RatingRun) -> None:
     if rival is not None:
         remedy = (
             "须以更正、信用修复等改变已发布的等级。"
-            if rival.state in _OUT
+            if rival.state in PUBLISHED_STATES
             else "如要改用本批次，请审批员先终止该周期。"
         )
         raise Refused(f"{title(rival)}已在办理，现为“{_label(rival.state)}”，范围与本批次重叠；{remedy}")
@@ -113,7 +112,7 @@ def _overlapping(periods: QuerySet[RatingPeriod], district: int | None) -> Query
 
 
 def _later_published(end: date, district: int | None) -> QuerySet[RatingPeriod]:
-    later = RatingPeriod.objects.filter(state__in=_OUT, period_end__gt=end)
+    later = RatingPeriod.objects.filter(state__in=PUBLISHED_STATES, period_end__gt=end)
     return _overlapping(later, district)
 
 

@@ -19,6 +19,7 @@ from ratings.models import (
     Rating,
     RatingPeriod,
 )
+from ratings.rules.moves import PUBLISHED_STATES
 from ratings.rules.scheme import Scheme
 from ratings.services.adjustments import decide_adjustment, position_after, propose_rerated
 from ratings.services.audit import Actor
@@ -155,7 +156,7 @@ def rating_to_change(rating: Rating, on: date) -> Rating:
     That is the rating itself, or, where a later published grade has taken its place since
     (also of the pharmacy that took it over), the one behind that grade: it may rest on the same facts.
     """
-    if rating.run.life.state not in ("PUBLISHED", "CLOSED"):
+    if rating.run.life.state not in PUBLISHED_STATES:
         return rating
     return published_rating(rating.pharmacy, on) or rating
 

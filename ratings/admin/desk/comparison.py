@@ -11,6 +11,7 @@ from ratings.admin.grades import reason_not_rated, run_scope
 from ratings.admin.scope import visible
 from ratings.models import Rating, RatingPeriod
 from ratings.rules.explanation import Explanation
+from ratings.rules.moves import PUBLISHED_STATES
 from ratings.services.errors import Refused
 from ratings.services.explanations import explain_rating
 
@@ -38,7 +39,7 @@ class Side:
 
 def last_published(request: HttpRequest, rating: Rating) -> Rating | None:
     """The pharmacy's rating in the newest published period before this one."""
-    periods = visible(request, RatingPeriod.objects.filter(state__in=("PUBLISHED", "CLOSED")))
+    periods = visible(request, RatingPeriod.objects.filter(state__in=PUBLISHED_STATES))
     runs = periods.filter(period_end__lt=rating.run.period_end).order_by("-period_end", "-pk")
     return (
         visible(request, Rating.objects.filter(run__in=list(runs.values_list("run", flat=True)[:20])))

@@ -11,7 +11,7 @@ from ratings.admin.desk.standings import arrow, place_badge
 from ratings.admin.scope import visible
 from ratings.models import Adjustment, Complaint, Objection, Rating, RatingPeriod, ReviewItem, Violation
 from ratings.services.adjustments import ALLOWED, Cause
-from ratings.services.letters import PUBLISHED
+from ratings.services.letters import TELLING
 from ratings.services.redress import published_rating
 from ratings.services.standing import standing
 
@@ -27,7 +27,7 @@ _BEGINNINGS = (
     ("复评更正", "add_adjustment", _states(Cause.CORRECTION), "ratings_adjustment_correct"),
     ("受理异议", "add_objection", ("PUBLIC_NOTICE", "PUBLISHED"), "ratings_objection_statement"),
     ("签发告知链接", "add_noticelink", ("PUBLIC_NOTICE",), "ratings_noticelink_issue"),
-    ("签发告知书", "add_issueddocument", ("PUBLIC_NOTICE", *PUBLISHED), "ratings_letterbatch_single"),
+    ("签发告知书", "add_issueddocument", TELLING, "ratings_letterbatch_single"),
 )
 
 

@@ -14,17 +14,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from ratings.admin import show
-from ratings.admin.asking import choice
 from ratings.admin.desk.acts import Act, DeskAdmin, refusal_texts
 from ratings.admin.desk.forms import form_of, words
+from ratings.admin.desk.period_documents import PeriodDocuments, state_badge
 from ratings.admin.filters import DistrictFilter
-from ratings.admin.issuing import issue_page, may_issue
 from ratings.admin.scope import districts_of, sees_whole_city, visible
 from ratings.models import (
     Adjustment,
     District,
-    IssuedDocument,
-    LetterBatch,
     Objection,
     PeriodMove,
     Publication,
@@ -33,25 +30,12 @@ from ratings.models import (
     RatingRun,
     ReviewItem,
 )
-from ratings.reports import period_figures
-from ratings.reports.notice_list import issue_notice_list, refusal
-from ratings.reports.period_report import issue_period_report
 from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES, Move, moves_from
 from ratings.services import periods, review
 from ratings.services.audit import Actor
 from ratings.services.errors import Refused
-from ratings.services.letters import PUBLISHED
 from ratings.services.review import progress
 
-_KIND = {
-    "COMPUTED": "plain",
-    "UNDER_REVIEW": "warn",
-    "PUBLIC_NOTICE": "warn",
-    "FINAL": "good",
-    "PUBLISHED": "good",
-    "CLOSED": "plain",
-    "ABANDONED": "bad",
-}
 #: What each step means to those who take it.
 _NOTES = {
     "review": "系统将列出需要逐件审核的结果（等级变动大、触发限制、临近分数线、首次评级、基金支付增幅大）。",
@@ -63,17 +47,8 @@ _NOTES = {
     "abandon": "本次办理作废，不可恢复；可以重新评价后另行建立。",
     "reopen": "回到审核；再次公示、审定以后才能发布。",
 }
-#: Of a report: all that the period rated.
-_ALL = "all"
-#: States of a period of which letters are written.
-LETTERS_IN = {"PUBLIC_NOTICE", *PUBLISHED}
 _DANGER = {"abandon"}
 _MINOR = {"recall", "reopen"}
-
-
-def state_badge(period: RatingPeriod) -> SafeString:
-    """The period's state in a frame."""
-    return show.badge(_KIND[period.state], period.get_state_display())
 
 
 def steps(period: RatingPeriod) -> list[dict[str, Any]]:
@@ -100,7 +75,7 @@ def steps(period: RatingPeriod) -> list[dict[str, Any]]:
 
 
 @admin.register(RatingPeriod)
-class RatingPeriodAdmin(DeskAdmin):
+class RatingPeriodAdmin(PeriodDocuments, DeskAdmin):
     """Who may see: the view permission; periods of the city and of the own districts, with figures
     of these only. Who may move: see ``rules/moves.py``; a period of the whole city only those who
     work for it."""
@@ -116,9 +91,6 @@ class RatingPeriodAdmin(DeskAdmin):
         own = self.own_paths(
             ("open/<int:run_id>/", self.open_view, "open"),
             ("<int:pk>/rest/<int:code>/", self.rest_view, "rest"),
-            ("<int:pk>/report/", self.report_view, "report"),
-            ("<int:pk>/list/", self.list_view, "list"),
-            ("<int:pk>/list/<int:code>/", self.list_view, "list_district"),
         )
         return own + super().get_urls()
 
@@ -230,66 +202,6 @@ class RatingPeriodAdmin(DeskAdmin):
             back=show.change_url(period),
         )
 
-    def report_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Issue the report on a published period. Who may: those who issue documents, of their districts;
-        of all that a period of the whole city rated only those who work for it."""
-        period: RatingPeriod = self.visible_or_404(request, pk)
-        scopes = self._scopes(request, period)
-
-        def issue(values: dict[str, Any], by: Actor, site: str) -> IssuedDocument:
-            scope = values["scope"]
-            district = None if scope == _ALL else District.objects.get(pk=scope)
-            return issue_period_report(period, district, by=by, site=site)
-
-        return issue_page(
-            request,
-            self,
-            "签发评价周期报告",
-            issue,
-            back=show.change_url(period),
-            summary=[
-                ("评价周期", show.period_label(period.period)),
-                ("范围", self.scope(period)),
-                ("状态", state_badge(period)),
-            ],
-            note="按签发时所知统计：等级分布、与上期比较、扣分原因、限制、调整、异议、修复、投诉和支付，"
-            "并列出等级最差和下降两级以上的药店。签发为 PDF，登记编号，可扫码核验，不能更改。",
-            form=form_of(scope=choice("报告范围", choices=scopes)),
-            refusal=period_figures.refusal(period),
-        )
-
-    def _scopes(self, request: HttpRequest, period: RatingPeriod) -> list[tuple[str, str]]:
-        """Of where the user may have figures of the period."""
-        own = districts_of(request.user)
-        whole = [(_ALL, self.scope(period))] if period.district_id or own is None else []
-        if period.district_id:
-            return whole
-        rated = [row.district for row in progress(period)]
-        return whole + [(str(one.pk), one.name) for one in rated if own is None or one.pk in own]
-
-    def list_view(self, request: HttpRequest, pk: int, code: int | None = None) -> HttpResponse:
-        """Issue the list of grades of one district, or of all. Who may: those who issue documents, in
-        that district; of a period of the whole city, all of it only those who work for it."""
-        period: RatingPeriod = self.visible_or_404(request, pk)
-        district = get_object_or_404(visible(request, District.objects.all()), pk=code) if code else None
-        if district is None and period.district_id is None and not sees_whole_city(request):
-            raise PermissionDenied("全市的名单由市级人员签发；可以签发所管区县的名单。")
-        return issue_page(
-            request,
-            self,
-            "签发名单",
-            lambda values, by, site: issue_notice_list(period, district, by=by, site=site),
-            back=show.change_url(period),
-            summary=[
-                ("评价周期", show.period_label(period.period)),
-                ("范围", district.name if district else self.scope(period)),
-                ("状态", state_badge(period)),
-            ],
-            note="公示期内为预评名单，发布以后为公布名单：只列名称、编码、等级和不予评级的原因，各区县各自新页起。"
-            "签发为 PDF，登记编号，可扫码核验，不能更改。",
-            refusal=refusal(period, timezone.localdate()),
-        )
-
     # the page
 
     def change_view(
@@ -300,9 +212,7 @@ class RatingPeriodAdmin(DeskAdmin):
         districts = districts_of(request.user)
         listed = period.state not in {"COMPUTED", "ABANDONED"}
         reviews = period.state == "UNDER_REVIEW" and request.user.has_perm("ratings.review_ratingperiod")
-        lists = may_issue(request) and not refusal(period, timezone.localdate())
         informs = period.state == "PUBLIC_NOTICE" and request.user.has_perm("ratings.add_noticelink")
-        writes = period.state in LETTERS_IN and request.user.has_perm("ratings.add_letterbatch")
         return self.page(
             request,
             "ratings/admin/desk/period.html",
@@ -319,13 +229,8 @@ class RatingPeriodAdmin(DeskAdmin):
             ],
             reviews=reviews,
             informs=informs,
-            writes=writes,
-            writes_all=writes and (period.district_id is not None or sees_whole_city(request)),
-            batches_url=show.list_url(LetterBatch, period__id__exact=period.pk),
-            lists=lists,
-            lists_whole=lists and (period.district_id is not None or sees_whole_city(request)),
             on_notice=period.state == "PUBLIC_NOTICE",
-            reports=may_issue(request) and not period_figures.refusal(period),
+            **self.offered(request, period),
             items_url=show.list_url(ReviewItem, period=period.pk),
             objections_url=show.list_url(Objection, period__id__exact=period.pk),
             adjustments_url=show.list_url(Adjustment, period__id__exact=period.pk),

@@ -18,7 +18,7 @@ from ratings.insight.cohort import OUTCOMES, Window
 from ratings.insight.evaluation import MOST_RUNS, Evaluation, Question, evaluate
 from ratings.insight.validation import MIN_EVENTS
 from ratings.models import RatingPeriod, RatingRun
-from ratings.rules.moves import PERIOD_STATES
+from ratings.rules.moves import PERIOD_STATES, PUBLISHED_STATES
 from ratings.rules.periods import Period
 from ratings.services.errors import Refused
 
@@ -118,7 +118,7 @@ def _length(run: RatingRun) -> int:
 def _default(runs: Sequence[RatingRun], lives: dict[int, str], wanted: str, today: date) -> RatingRun:
     """The newest run whose window is over; published ones first, those of the whole city first; else the newest."""
     ordered = sorted(
-        runs, key=lambda run: (lives.get(run.pk) not in ("PUBLISHED", "CLOSED"), run.district_id is not None)
+        runs, key=lambda run: (lives.get(run.pk) not in PUBLISHED_STATES, run.district_id is not None)
     )
     for run in ordered:
         if Window.after(run.period_end, int(wanted) if wanted else _length(run)).last < today:

@@ -13,7 +13,7 @@ from ratings.management import arguments
 from ratings.models import LetterBatch, RatingPeriod
 from ratings.reports.letter_batches import find_gaps, write_letters
 from ratings.services.errors import Refused
-from ratings.services.letters import PUBLISHED, retry_faults, start_batch
+from ratings.services.letters import TELLING, retry_faults, start_batch
 
 
 class Command(BaseCommand):
@@ -50,12 +50,16 @@ class Command(BaseCommand):
         district = arguments.district(options["district"]) if options["district"] else None
         if not options["site"]:
             raise CommandError("请用 --site 写明网站地址（告知书中的核验地址由此而来），或设置 SITE_URL。")
-        periods = RatingPeriod.objects.filter(period=code, state__in=("PUBLIC_NOTICE", *PUBLISHED))
+        periods = RatingPeriod.objects.filter(period=code, state__in=TELLING)
         if district is not None:
             periods = periods.filter(Q(district=None) | Q(district=district))
-        period = periods.select_related("run__scheme").order_by("-pk").first()
-        if period is None:
+        found = list(periods.select_related("run__scheme", "district"))
+        if not found:
             raise CommandError(f"{code} 没有公示中或已发布的评价周期，不签发告知书。")
+        if len(found) > 1:
+            places = "、".join(period.scope for period in found)
+            raise CommandError(f"{code} 由各区县分别评价（{places}）：请用 --district 写明区县。")
+        (period,) = found
         gaps = find_gaps(period, district)
         for gap in gaps:
             self.stdout.write(

@@ -12,7 +12,8 @@ from ratings.reports.letter_batches import write_letters
 from ratings.services.letters import start_batch
 from tests import factories
 from tests.ratings.reports.lettering import SITE, noticed
-from tests.ratings.services.regrading import CLERK, GOOD
+from tests.ratings.services.regrading import CLERK, GOOD, enter
+from tests.ratings.services.test_runs import rate_now, small_city
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +62,17 @@ def test_what_the_font_lacks_stops_it_unless_told_to_go_on() -> None:
     assert shops[GOOD].code in shown
     Pharmacy.objects.filter(pk=shops[GOOD].pk).update(name="吉药房")
     assert "其中未签发 0 份" in told(str(LetterBatch.objects.get().pk), "--retry")
+
+
+def test_of_periods_of_several_districts_one_must_be_named() -> None:
+    small_city()
+    for code in (330602, 330603):
+        enter(rate_now(district=factories.district(code)), "PUBLISHED")
+    with pytest.raises(CommandError, match="--district"):
+        told("--start", "2025H2", "--site", SITE)
+    assert not LetterBatch.objects.exists()
+    told("--start", "2025H2", "--district", "330602", "--site", SITE)
+    assert LetterBatch.objects.get().period.district_id == 330602
 
 
 def test_no_period_to_tell_of() -> None:

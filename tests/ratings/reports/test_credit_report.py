@@ -16,6 +16,7 @@ from ratings.models import (
     Objection,
     Pharmacy,
     PublishedGrade,
+    RatingPeriod,
     Violation,
 )
 from ratings.reports.credit_report import drawn, issue_report
@@ -226,6 +227,28 @@ def test_nothing_that_is_only_proposed(city: City, stamp: Stamp, state: str, lab
     (row,) = rows_of(said, "异议")
     assert row[3] == label
     assert ("拟不予采纳" in words(said, stamp)) == (state == "REJECTED")
+
+
+@pytest.mark.parametrize("state", ["PUBLIC_NOTICE", "FINAL", "ABANDONED"])
+def test_no_reasons_of_a_decision_about_a_grade_that_is_not_public(
+    db: None, stamp: Stamp, state: str
+) -> None:
+    """They say which preliminary grade became which."""
+    shops, period = regrading.city_in("PUBLIC_NOTICE")
+    shop = shops[PENALISED]
+    row = desk.objection(period, regrading.rating_of(shop, period))
+    Objection.objects.filter(pk=row.pk).update(
+        state="PROPOSED", proposed_by=desk.REVIEWER, proposed_at=AT, proposed_outcome="REJECTED"
+    )
+    Objection.objects.filter(pk=row.pk).update(
+        state="REJECTED", decided_by=desk.APPROVER, decided_at=AT, decision_text="仍为 C 级"
+    )
+    if state == "ABANDONED":
+        RatingPeriod.objects.filter(pk=period.pk).update(state=state)
+    elif state == "FINAL":
+        desk.walk(period, state)
+    ((*_, shown, reasons),) = rows_of(credit_report(shop, BOUND, TODAY), "异议")
+    assert (shown, reasons) == ("不成立", "本期等级未公布，不载明")
 
 
 def test_nothing_of_a_proposed_adjustment(city: City, stamp: Stamp) -> None:

@@ -50,7 +50,8 @@ def test_terms_and_word_lists() -> None:
 def test_settings_terms_and_word_lists_that_cannot_be_drawn(
     settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.CITY_NAME, settings.OBJECTION_CONTACT = f"{RARE}市", f"{RARE}路1号"
+    settings.CITY_NAME, settings.OFFICE_NAME = f"{RARE}市", f"{RARE}市医保局"
+    settings.OBJECTION_CONTACT = f"{RARE}路1号"
     terms = tmp_path / "terms.toml"
     shipped = Path(load_terms.__code__.co_filename).with_name("terms.toml").read_text()
     terms.write_text(shipped.replace('source = "', f'source = "{RARE}', 1))
@@ -60,6 +61,7 @@ def test_settings_terms_and_word_lists_that_cannot_be_drawn(
     found = missing_in_fixed_texts()
     assert [each.where for each in found] == [
         "设置 CITY_NAME",
+        "设置 OFFICE_NAME",
         "设置 OBJECTION_CONTACT",
         "办理期限",
         "试词表",

@@ -1,13 +1,12 @@
 """What the font lacks of what the database holds: every text that documents print, no more, with the place."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ratings.models import District, SchemeVersion
+from ratings.models import SchemeVersion
 from ratings.reports.glyphs import Missing, missing_in_registry
 from ratings.rules import shipped_schemes
 from ratings.services.schemes import activate_scheme, store_scheme
@@ -73,26 +72,11 @@ def voided(when: Any) -> dict[str, Any]:
     return {"voided_at": when, "void_reason": "录入有误", "voided_by": "测试"}
 
 
-def test_of_a_run_it_is_what_was_known_at_its_cutoff(scheme: SchemeVersion) -> None:
-    shop, other = factories.pharmacy(), factories.pharmacy(name=RARE)
+def test_a_voided_fact_is_printed_no_more() -> None:
+    shop = factories.pharmacy()
     factories.violation(shop, body=RARE, **voided(CUTOFF))
-    factories.violation(shop, measures=RARE, **voided(CUTOFF + timedelta(seconds=1)))
-    run = run_of(scheme, Result(shop))
-    assert places(missing_in_registry(run)) == [(RARE, "违法违规：处理措施", shop.code)]
-    assert places(missing_in_registry()) == [(RARE, "定点零售药店：名称", other.code)]
-
-
-def test_of_one_district(scheme: SchemeVersion) -> None:
-    kept = factories.pharmacy(name=RARE)
-    moved = factories.pharmacy(name=RARER, district=factories.district(330603, "柯桥区"))
-    run = run_of(scheme, Result(kept), Result(moved))
-    moved.district_id = 330602
-    moved.save()
-    keqiao, yuecheng = District.objects.get(pk=330603), District.objects.get(pk=330602)
-    assert [each.code for each in missing_in_registry(run, keqiao)] == [moved.code]
-    assert [each.code for each in missing_in_registry(run, yuecheng)] == [kept.code]
-    assert [each.code for each in missing_in_registry(district=keqiao)] == []
-    assert {each.code for each in missing_in_registry(district=yuecheng)} == {kept.code, moved.code}
+    factories.violation(shop, measures=RARE)
+    assert places(missing_in_registry()) == [(RARE, "违法违规：处理措施", shop.code)]
 
 
 def test_of_what_was_decided_and_published(scheme: SchemeVersion) -> None:
@@ -105,15 +89,11 @@ def test_of_what_was_decided_and_published(scheme: SchemeVersion) -> None:
     shop.name = "某药店"
     shop.save()
     found = [(RARER, "等级调整：理由", shop.code), (RARE, "公布等级：名称", shop.code)]
-    assert places(missing_in_registry(run)) == found
-    other = run_of(scheme, Result(shop), period="2025H1")
-    assert places(missing_in_registry(other)) == []
+    assert places(missing_in_registry()) == found
 
 
-def test_of_schemes(scheme: SchemeVersion) -> None:
+def test_of_schemes(db: None) -> None:
     text = shipped_schemes()["nantong"].read_text().replace('title = "', f'title = "{RARE}', 1)
     store_scheme(text, by=APPROVER)
-    run = run_of(scheme, Result(factories.pharmacy()))
-    assert missing_in_registry(run) == []
     found = places(missing_in_registry())
     assert found == [(RARE, "评价规则：名称", "nantong@1"), (RARE, "评价规则：文本（TOML）", "nantong@1")]

@@ -28,14 +28,14 @@ from ratings.services import documents
 from ratings.services.errors import Refused
 from ratings.services.letters import retry_faults, start_batch
 from ratings.tasks import write_letters as task
-from tests import desk, factories
+from tests import factories
 from tests.ratings.services.regrading import (
-    APPROVER,
     CLERK,
     GOOD,
     PENALISED,
     at_the_same_moment,
     city_in,
+    publish,
     rating_of,
 )
 
@@ -64,7 +64,7 @@ def rename(shop: Pharmacy, name: str) -> None:
 class TestWriting:
     def test_one_document_for_each_rating_in_the_order_of_codes(self) -> None:
         _shops, period = noticed()
-        batch = batch_of(period)
+        batch = batch_of(period, with_links=True)
         assert task(batch.pk) == 7
         batch.refresh_from_db()
         assert batch.finished_at is not None
@@ -80,7 +80,7 @@ class TestWriting:
             assert row.document is not None
             assert row.rating.pharmacy.code in text_of(row.document)
             assert row.document.issued_by == CLERK.name
-        actions = AuditEvent.objects.filter(action__contains="告知书").values_list("action", flat=True)
+        actions = AuditEvent.objects.filter(action__contains="告知").values_list("action", flat=True)
         assert sorted(actions) == ["发起告知书批次", "告知书批次写完"]
         assert task(batch.pk) == 0
         assert IssuedDocument.objects.count() == 7
@@ -128,8 +128,9 @@ class TestWriting:
         batch, clock = batch_of(period), iter(range(100))
         monkeypatch.setattr(letter_batches.time, "monotonic", lambda: float(next(clock)))
         assert write_letters(batch, seconds=3) == 2
-        monkeypatch.undo()
-        assert write_letters(batch, seconds=600) == 5
+        assert write_letters(batch, seconds=6) == 5
+        batch.refresh_from_db()
+        assert batch.finished_at is not None, "its time ended with the last letter"
 
     def test_not_once_the_stage_is_over(self) -> None:
         _shops, period = noticed()
@@ -138,14 +139,29 @@ class TestWriting:
         with pytest.raises(Refused, match="审核中"):
             write_letters(batch)
         RatingPeriod.objects.filter(pk=period.pk).update(state="PUBLIC_NOTICE")
-        desk.walk(period, "FINAL")
-        RatingPeriod.objects.filter(pk=period.pk).update(
-            state="PUBLISHED", published_by=APPROVER.name, published_at=timezone.now()
-        )
-        with pytest.raises(Refused, match="等级现已发布"):
-            write_letters(batch)
+        publish(period, timezone.now())
+        for go_on in (write_letters, lambda batch: retry_faults(batch, by=CLERK)):
+            with pytest.raises(Refused, match="等级现已发布"):
+                go_on(batch)
         assert not Letter.objects.exclude(fault="").exists()
         assert not IssuedDocument.objects.exists()
+
+    def test_a_key_that_cannot_sign_stops_it_and_is_no_fault_of_letters(
+        self, settings: Any, tmp_path: Path
+    ) -> None:
+        _shops, period = noticed()
+        batch = batch_of(period)
+        settings.PDF_SIGNING_FILE = str(tmp_path / "gone.p12")
+        for go_on in (
+            write_letters,
+            lambda batch: retry_faults(batch, by=CLERK),
+            lambda _: batch_of(period, district=factories.district()),
+        ):
+            with pytest.raises(Refused, match="电子签名的密钥不能使用"):
+                go_on(batch)
+        assert batch.letters.filter(document=None, fault="").count() == 7
+        settings.PDF_SIGNING_FILE = ""
+        assert write_letters(batch) == 7
 
     def test_each_letter_takes_as_many_queries(self) -> None:
         _shops, period = noticed()
@@ -196,6 +212,16 @@ class TestAsking:
         assert not NoticeLink.objects.exists()
         assert set(IssuedDocument.objects.values_list("seq", flat=True)) == set(range(1, 8))
 
+    def test_what_was_left_unwritten_under_notice_keeps_no_published_letter_back(self) -> None:
+        _shops, period = noticed()
+        left = batch_of(period)
+        publish(period, timezone.now())
+        batch = batch_of(period)
+        with pytest.raises(Refused, match=f"批次 #{batch.pk} 还没有写完"):
+            batch_of(period)
+        assert write_letters(batch) == 7
+        assert left.letters.filter(document=None, fault="").count() == 7
+
     @pytest.mark.parametrize("state", ["COMPUTED", "UNDER_REVIEW", "FINAL", "ABANDONED"])
     def test_no_other_state(self, state: str) -> None:
         _shops, period = city_in(state)
@@ -234,9 +260,10 @@ class TestGaps:
         assert second.rating == rating_of(shops[PENALISED], period).pk
         assert find_gaps(period, factories.district(330603)) == []
 
-    def test_what_every_letter_says(self, settings: Any) -> None:
+    @pytest.mark.parametrize("setting", ["OFFICE_NAME", "OBJECTION_CONTACT"])
+    def test_what_every_letter_says(self, settings: Any, setting: str) -> None:
         _shops, period = noticed()
-        settings.OBJECTION_CONTACT = f"{RARE}窗口"
+        setattr(settings, setting, f"{RARE}窗口")
         (gap,) = find_gaps(period, None)
         assert (gap.rating, gap.characters) == (None, RARE)
 
@@ -268,7 +295,6 @@ class TestFiles:
         assert len(rows) == 7
         assert set(names) == {*held, "目录.csv"}
         assert f"{shops[1].code}-{shops[1].name}.pdf" in held
-        assert all("/" not in name for name in names)
         for row in rows:
             if row[0] == shops[GOOD].code:
                 assert "U+20BB7" in row[6]
@@ -276,6 +302,22 @@ class TestFiles:
                 kept = IssuedDocument.objects.get(pharmacy__code=row[0])
                 assert held[row[5]] == documents.content(kept)
                 assert row[4] == kept.sha256
+
+    def test_files_have_names_that_every_system_takes_and_no_two_the_same(self) -> None:
+        shops, period = noticed()
+        for shop, name in zip(
+            shops, ("甲/药房", "乙/药房", "..\\药房", 'a:b*c?"<d>|', "长" * 200, "\u202e药\n房"), strict=False
+        ):
+            rename(shop, name)
+        batch = batch_of(period)
+        write_letters(batch)
+        with zipfile.ZipFile(io.BytesIO(b"".join(letter_files.archive(batch)))) as packed:
+            names = [name for name in packed.namelist() if name.endswith(".pdf")]
+        codes = {letter.rating.pharmacy.code for letter in batch.letters.exclude(document=None)}
+        assert len(codes) > 4
+        assert {name.partition("-")[0] for name in names} == codes
+        assert not set('\\/:*?"<>|\u202e\n') & set("".join(names))
+        assert max(len(name.encode()) for name in names) < 255
 
     def test_a_lost_file_is_listed(self) -> None:
         _shops, period = noticed()

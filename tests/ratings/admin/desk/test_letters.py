@@ -186,6 +186,25 @@ def test_an_interrupted_stage_is_told_and_nothing_lost(desk: Desk, monkeypatch: 
     assert Letter.objects.exclude(fault="").count() == 0
 
 
+def test_a_stage_that_ends_while_workers_write_is_told(
+    desk: Desk, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal that a worker meets is seen by nobody: the page says it, and asks again no more."""
+    period, sent = desk.to("PUBLIC_NOTICE"), list[int]()
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    monkeypatch.setattr(pages.write_letters, "delay", sent.append)
+    said(desk["clerk"], start_of(period))
+    batch = LetterBatch.objects.get()
+    RatingPeriod.objects.filter(pk=period.pk).update(state="UNDER_REVIEW")
+    shown = text_of(desk["clerk"], f"{page_of(batch)}?going=1")
+    assert "现在不能写" in shown
+    assert "现为“审核中”" in shown
+    assert 'http-equiv="refresh"' not in shown
+    assert "继续" not in shown
+    assert "现为“审核中”" in said(desk["clerk"], url("letterbatch", "write", batch.pk))
+    assert sent == [batch.pk]
+
+
 def test_files_are_on_record(desk: Desk) -> None:
     batch = batch_of(desk.to("PUBLIC_NOTICE"), HERE)
     answer = desk["clerk"].get(url("letterbatch", "archive", batch.pk))
