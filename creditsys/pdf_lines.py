@@ -18,6 +18,8 @@ _PIECE: Final = re.compile(
     rf"[{_OPENING}]*(?:[0-9]+(?:[,.][0-9]+)*(?:月底|[年月日分元件家个级])?|[!-'*-Z^-~]+|.)[{_CLOSING}]*",
     re.DOTALL,
 )
+#: Whose right half is blank: it may lie in the margin.
+_HALF: Final = frozenset("，。、；：）》〉」』】〕")
 #: A line may be wider by so many points, which nobody sees.
 _SLACK: Final = 0.01
 
@@ -27,20 +29,25 @@ def lines(text: str, widths: Sequence[float], font: str, size: float) -> list[st
 
     What no line can hold, such as a long address, is cut anywhere.
     """
-    if stringWidth(text, font, size) <= widths[0] + _SLACK:
+    if _across(text, font, size) <= widths[0] + _SLACK:
         return [text]
     found: list[str] = []
     line, used, narrow = "", 0.0, min(widths)
     for piece in _PIECE.findall(text):
-        for part in [piece] if stringWidth(piece, font, size) <= narrow else piece:
+        for part in [piece] if _across(piece, font, size) <= narrow else piece:
             room = widths[min(len(found), len(widths) - 1)]
-            if line and used + stringWidth(part.rstrip(), font, size) > room + _SLACK:
+            if line and used + _across(part.rstrip(), font, size) > room + _SLACK:
                 found.append(line.rstrip())
                 line, used = "", 0.0
             if line or not found or not part.isspace():
                 line += part
                 used += stringWidth(part, font, size)
     return [*found, line] if line else found
+
+
+def _across(text: str, font: str, size: float) -> float:
+    """How much of a line ``text`` takes at its end."""
+    return stringWidth(text, font, size) - (size / 2 if text[-1:] in _HALF else 0)
 
 
 def install() -> None:

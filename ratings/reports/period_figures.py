@@ -121,7 +121,7 @@ def refusal(period: RatingPeriod) -> str:
     if period.state in _PUBLISHED:
         return ""
     state = period.get_state_display()
-    return f"{period} 现为“{state}”，没有已发布的等级，不能签发评价周期报告；请在发布以后签发。"
+    return f"{Period.parse(period.period).label}（{period.scope}）现为“{state}”，没有已发布的等级，不能签发评价周期报告；请在发布以后签发。"
 
 
 def read(period: RatingPeriod, district: District | None, at: datetime) -> PeriodFigures:

@@ -107,6 +107,7 @@ def summary(said: PeriodFigures) -> list[str]:
             f"{name} {label} {total[place]:,} 家（{_share(total[place], published)}）"
             for place, (name, label) in enumerate(said.issue.grades)
         ) + "。",
+        *([_best_and_worst(said)] if len(said.counts) > 1 else []),
         _moved_told(said),
         _losses_told(said),
         f"触发等级限制而降低等级 {said.limited:,} 家" + (f"，最多的是“{said.limits[0].title}”" if said.limits else "")
@@ -121,6 +122,17 @@ def summary(said: PeriodFigures) -> list[str]:
         f"本期以第 {said.publication.number} 号发布公布，发布声明有电子签名，可以核验（见第十部分）。"
     )
     return found
+
+
+def _best_and_worst(said: PeriodFigures) -> str:
+    """In which districts the share of the best grade is highest and lowest."""
+    best = said.issue.grades[0][0]
+    by_share = sorted(said.counts, key=lambda code: (said.counts[code][0] / said.counts[code].total(), -code))
+    high, low = (
+        f"{said.districts[code]}（{_share(said.counts[code][0], said.counts[code].total())}）"
+        for code in (by_share[-1], by_share[0])
+    )
+    return f"各区县中，{best} 级占比最高的是{high}，最低的是{low}。"
 
 
 def _moved_told(said: PeriodFigures) -> str:
@@ -173,7 +185,7 @@ def _objections_told(said: PeriodFigures) -> str:
 def _effects_told(found: BeforeAfter) -> str:
     before, after = found.complaints
     span = "一年" if found.months == growth.MONTHS else f" {found.months} 个月"
-    text = f"药店骗保类投诉由制度起始（{found.start:%Y-%m}）前{span}的 {before.fraud:,} 件变为起始后的 {after.fraud:,} 件"
+    text = f"药店骗保类投诉由制度起始（{_month(found.start)}）前{span}的 {before.fraud:,} 件变为起始后的 {after.fraud:,} 件"
     if found.payments:
         one, other = (ratio_percent(side.growth) for side in found.payments)
         text += f"；同期基金支付增幅由 {_cell(one)}% 变为 {_cell(other)}%"
@@ -377,7 +389,7 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
     shown = list(found.by_quarter)[-_QUARTERS:]
     counted = [
         (
-            growth.quarter_name(one),
+            _quarter(one),
             [found.by_quarter[one].fraud, found.by_quarter[one].received - found.by_quarter[one].fraud],
         )
         for one in shown
@@ -390,7 +402,7 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
     yield from pdf_charts.lines(
         "各季度基金支付同期增幅（%）",
         chart_parts.plain("同期增幅"),
-        [growth.quarter_name(one) for one in paid],
+        [_quarter(one) for one in paid],
         [[None if one is None else 100 * one for one in growths]],
         unit="%",
         mark=_start(found.start, paid),
@@ -423,7 +435,16 @@ def _start(start: date, quarters: Sequence[date]) -> tuple[int, str] | None:
 
 
 def _span(first: date, months: int) -> str:
-    return f"{first:%Y-%m} 至 {add_months(first, months - 1):%Y-%m}"
+    return f"{_month(first)}至{_month(add_months(first, months - 1))}"
+
+
+def _month(first: date) -> str:
+    return f"{first.year}年{first.month}月"
+
+
+def _quarter(first: date) -> str:
+    """Of its first day, for axes."""
+    return f"{first.year}年{(first.month + 2) // 3}季度"
 
 
 def _low(said: PeriodFigures) -> Iterable[Flowable]:
@@ -480,7 +501,7 @@ def _share(part: int, whole: int, places: int = 1) -> str:
 
 def _scheme(said: PeriodFigures) -> str:
     scheme = said.period.run.scheme
-    return f"《{scheme.title}》第 {scheme.version} 版（{scheme.key}@{scheme.version}）"
+    return f"《{scheme.title}》第{scheme.version}版"
 
 
 def _label(issue: Issue) -> str:
