@@ -145,6 +145,16 @@ def grouped(code: str) -> str:
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
+def check_signing(at: datetime) -> None:
+    """Raises Refused where documents are to be signed and the key cannot: then none can be issued."""
+    if not pdf_signing.configured():
+        return
+    try:
+        pdf_signing.key().check(at)
+    except pdf_signing.Unsignable as unsignable:
+        raise Refused(f"没有签发：{unsignable}") from unsignable
+
+
 def _signed(content: bytes, at: datetime, title: str) -> bytes:
     try:
         return pdf_signing.signed(content, at=at, reason=title)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ratings.models import District, IssuedDocument, Letter, LetterBatch, Rating, RatingPeriod
 from ratings.rules.moves import PERIOD_STATES
 from ratings.services.audit import Actor, record
+from ratings.services.documents import check_signing
 from ratings.services.errors import Refused
 from ratings.services.steps import local_day, shown_day
 
@@ -51,9 +52,10 @@ def start_batch(
 
     ``site`` is this site's address as it was asked for, to which the addresses in the letters lead.
     Raises Refused as ``is_preliminary`` does, for links after public notice, where there is no
-    pharmacy, and while a batch that holds some of the same letters waits to be written.
+    pharmacy, where the key that signs cannot, and while a batch that holds some of the same letters waits to be written.
     """
     moment = at or timezone.now()
+    check_signing(moment)
     held = RatingPeriod.objects.select_for_update(no_key=True, of=("self",)).get(pk=period.pk)
     preliminary = is_preliminary(held, at=moment)
     if with_links and not preliminary:
@@ -120,8 +122,10 @@ def write_next(batch: LetterBatch, issue: Callable[[Rating], IssuedDocument]) ->
 
     ``issue`` makes and registers the letter to one rating; what it refuses is kept with the letter
     as its fault. Whatever else it raises leaves the letter to be written. Raises Refused, and marks
-    no letter, where letters such as the batch was asked for cannot be written any more.
+    no letter, where letters such as the batch was asked for cannot be written any more, or none can
+    be signed.
     """
+    check_signing(timezone.now())
     with transaction.atomic():
         letter = (
             batch.letters.select_for_update(skip_locked=True, of=("self",))
