@@ -288,7 +288,7 @@ def _published_more(period: RatingPeriod, today: date, district: District) -> _W
 PUBLISHED: Final = Kind(
     title="定点零售药店信用等级公布名单",
     headers=("序号", "定点编码", "药店名称", "等级", "发布号", "生效日", "说明"),
-    shares=(0.47, 1.2, 2.75, 0.9, 0.6, 1.22, 1.06),
+    shares=(0.44, 1.18, 2.62, 0.85, 0.58, 1.2, 1.43),
     running="",
     rows=_published_rows,
     facts=_published_facts,
