@@ -63,6 +63,7 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     list_filter = (("kind", ChoicesDropdownFilter), DistrictFilter, DocumentPeriodFilter)
     search_fields = ("number",)
     search_help_text = "编号、验证码、药店编码或名称"
+    linked_by = ("pharmacy__id__exact",)
     ordering = ("-number",)
     sortable_by = ()
 
@@ -73,9 +74,6 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
             ("certificate/<int:pharmacy_id>/", self.certificate_view, "certificate"),
         )
         return own + super().get_urls()
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup == "pharmacy__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str

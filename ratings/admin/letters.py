@@ -53,10 +53,8 @@ class LetterBatchAdmin(ReadOnlyAdmin):
     list_display = ("number", "period_name", "place", "links", "asked", "state")
     list_display_links = ("number", "period_name")
     list_select_related = ("period", "period__district", "district")
+    linked_by = ("period__id__exact",)
     sortable_by = ()
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup == "period__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def get_urls(self) -> list[Any]:
         own = self.own_paths(

@@ -7,6 +7,7 @@ changes) is not in them; :mod:`ratings.insight.places` has the grades of today.
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
@@ -172,22 +173,28 @@ class Shift(NamedTuple):
 
 
 def shifts(before: Issue, after: Issue, districts: Districts = None) -> dict[int, Shift]:
-    """District of the later period to how its pharmacies moved, in order of code."""
+    """District of the later period to how its pharmacies moved on the scale that both schemes share, in order of code.
+
+    Empty where the two schemes' grades have no order in common.
+    """
     found: dict[int, Shift] = {}
+    places = _places(before, after)
+    if not places.ordered:
+        return found
     for district, left, right, count in _moves(before, after, districts):
         if ABSENT in (left, right):
             continue
         up, same, down = found.get(district, Shift())
-        worse = _rank(right) - _rank(left)
+        worse = _rank(right, places.after) - _rank(left, places.before)
         found[district] = Shift(
             up + count * (worse < 0), same + count * (not worse), down + count * (worse > 0)
         )
     return dict(sorted(found.items()))
 
 
-def _rank(position: int) -> int:
-    """No grade is worse than any."""
-    return 99 if position == NO_GRADE else position
+def _rank(position: int, places: Sequence[int]) -> int:
+    """On the scale; no grade is worse than any."""
+    return 99 if position == NO_GRADE else places[position]
 
 
 def _moves(before: Issue, after: Issue, districts: Districts) -> list[tuple[int, int, int, int]]:

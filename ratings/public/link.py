@@ -215,7 +215,9 @@ def _result(
         "badge": grade_badge(now.position, names),
         "score": decimal_text(now.score) if now.score is not None else "",
         "explanation": explanation,
-        "timeline": _timeline(explanation, names) if explanation else [],
+        # Where more than the facts decides, what would better the facts' grade says nothing of the one that stands.
+        "reckoned": grade_badge(now.reckoned, names) if now.judged else "",
+        "timeline": _timeline(explanation, names) if explanation and not now.judged else [],
         "problem": problem,
         "changes": _changes(link, names),
         "dates": (shown_day(period.notice_from), shown_day(period.notice_until))

@@ -59,7 +59,7 @@ def test_download_and_verify(
     page.goto(f"{address}/open-data/")
     page.get_by_role("link", name="核验真伪", exact=True).click()
     accessible(page)
-    page.get_by_label("从开放数据页下载的文件").set_input_files(workbook)
+    page.get_by_label("从开放数据页下载的名单").set_input_files(workbook)
     page.get_by_role("button", name="核验文件").click()
     expect(page.get_by_role("status")).to_contain_text("真实：与公布的完全一致")
     expect(page.get_by_role("status")).to_contain_text("变动大药房")
@@ -68,13 +68,13 @@ def test_download_and_verify(
     book = load_workbook(workbook)
     book.worksheets[0]["I3"] = "D"
     book.save(workbook)
-    page.get_by_label("从开放数据页下载的文件").set_input_files(workbook)
+    page.get_by_label("从开放数据页下载的名单").set_input_files(workbook)
     page.get_by_role("button", name="核验文件").click()
     expect(page.get_by_role("status")).to_contain_text("公布的是 A，文件中是 D")
     accessible(page)
 
     (tmp_path / "照片.csv").write_bytes(b"\x89PNG")
-    page.get_by_label("从开放数据页下载的文件").set_input_files(tmp_path / "照片.csv")
+    page.get_by_label("从开放数据页下载的名单").set_input_files(tmp_path / "照片.csv")
     page.get_by_role("button", name="核验文件").click()
     expect(page.get_by_role("alert")).to_contain_text("“照片.csv”不能核验：这是图片")
     accessible(page)
@@ -86,7 +86,7 @@ def test_download_and_verify(
         ("0" * 64, "status", "不是我们的"),
         ("药店", "alert", "请输入 12 位定点编码"),
     ):
-        page.get_by_label("定点编码，或名单的指纹").fill(typed)
+        page.get_by_label("定点编码、文书的验证码，或指纹").fill(typed)
         page.get_by_role("button", name="核验", exact=True).click()
         expect(page.get_by_role(role)).to_contain_text(told)
         for closed in page.locator("details:not([open]) summary").all():

@@ -91,8 +91,10 @@ def grades_view(request: HttpRequest) -> HttpResponse:
     sheets, intro = [_by_district(issue, form)], ""
     if (before := grades.period_before(form.issues, issue)) is not None:
         found = grades.shifts(before, issue, form.districts)
-        sheets += [_shifted(before, issue, found, form), _moved(before, issue, form)]
-        intro = _worst(request, before, issue, found, form)
+        if found:
+            sheets.append(_shifted(before, issue, found, form))
+            intro = _worst(request, before, issue, found, form)
+        sheets.append(_moved(before, issue, form))
     return answer(
         request,
         menu.GRADES.title,

@@ -131,6 +131,10 @@ QUIET = {
     "evidence.download_view",
     "objection_acts._review_faults",
     "proposing._why_not",
+    "documents.certificate_view",
+    "letters.single_view",
+    "letters.start_view",
+    "quarterly.issue_view",
 }
 
 

@@ -75,6 +75,7 @@ OWN: Final = {
     "publication_file": "view",
     "issueddocument_file": "view",
     "issueddocument_report": "add",
+    "ratingperiod_report": "add_issueddocument",
     "issueddocument_certificate": "add",
     "letterbatch_start": "add",
     "letterbatch_start_district": "add",

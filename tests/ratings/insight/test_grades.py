@@ -155,7 +155,7 @@ def test_a_period_is_held_against_one_of_its_length_that_ended_before(city: City
 @pytest.fixture
 def rescaled(city: City) -> City:
     """A third period under a scheme that has an A+ above A to D: shops are A+, A, A, B, D; the rest are gone."""
-    text = shipped_schemes()["weighted"].read_text()
+    text = shipped_schemes()["weighted"].read_text().replace('key = "weighted"', 'key = "rescaled"')
     for old, new in (("A", "A+"), ("B", "A"), ("C", "B"), ("D", "C"), ("E", "D")):
         text = re.sub(rf'(name|grade|limit) = "{old}"$', rf'\1 = "<{new}>"', text, flags=re.M)
     scheme = activate_scheme(store_scheme(text.replace('"<', '"').replace('>"', '"'), by=SYSTEM), by=SYSTEM)
@@ -176,6 +176,8 @@ def test_grades_of_another_scheme_move_on_the_scale_in_common(
     assert [name for name, _ in after.grades] == ["A+", "A", "B", "C", "D"]
     codes = [rescaled.shops[shop].code for shop in expected]
     assert [one.code for one in grades.movers(before, after, direction=direction)] == codes
+    shifts = grades.shifts(before, after).values()
+    assert (sum(one.up for one in shifts), sum(one.down for one in shifts)) == (2, 0)
 
 
 def test_grades_without_an_order_in_common_move_by_name(city: City) -> None:
@@ -197,6 +199,7 @@ def test_grades_without_an_order_in_common_move_by_name(city: City) -> None:
 
     assert numbers("moved") == [1]
     assert numbers("down") == numbers("up") == []
+    assert grades.shifts(before, after) == {}
 
 
 def test_statements_are_few_and_constant(city: City) -> None:

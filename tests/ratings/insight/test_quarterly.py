@@ -409,7 +409,7 @@ def test_command_prints_and_writes(tmp_path: Path) -> None:
     call_command("quarterly", "2025Q2", xlsx=file, stdout=out, no_color=True)
     text = out.getvalue()
     assert "2025年第二季度（2025年4月1日至2025年6月30日）" in text
-    assert "2025-07-11 00:00" in text
+    assert "2025年7月11日 00:00" in text
     assert "季末定点　3 家" in text and "涉及基金　3.00 元" in text
     assert load_workbook(file).sheetnames == ["季度统计表", "指标解释"]
     event = AuditEvent.objects.get(action="导出")

@@ -12,6 +12,7 @@ from ratings.insight.quarterly import quarter_of
 from ratings.models import AuditEvent, IssuedDocument
 from ratings.rules.periods import Period
 from ratings.services import documents, roles
+from ratings.services.steps import shown_day
 from tests.pdf_text import text
 from tests.ratings.admin.desk.conftest import HERE, THERE, Desk, said, text_of
 
@@ -46,7 +47,7 @@ def test_is_of_the_quarter_and_district_that_were_chosen(worked: Desk) -> None:
     document = IssuedDocument.objects.get()
     assert (document.kind, document.period, document.district_id) == ("QUARTERLY", "2025Q2", THERE)
     found = text(documents.content(document))
-    assert "越城区" not in found and "2025-07-11 00:00" in found
+    assert "越城区" not in found and "2025年7月11日 00:00" in found
     assert AuditEvent.objects.filter(action="签发文书", actor="clerk").exists()
 
 
@@ -59,7 +60,7 @@ def test_is_of_the_last_quarter_and_the_whole_city_where_nothing_was_chosen(work
 def test_as_known_now(worked: Desk) -> None:
     said(worked["clerk"], address(quarter="2025Q2", known="now"))
     found = text(documents.content(IssuedDocument.objects.get()))
-    assert f"{timezone.localtime():%Y-%m-%d}" in found and "2025-07-11 00:00" not in found
+    assert shown_day(timezone.localdate()) in found and "2025年7月11日 00:00" not in found
     assert quarter_of("2025Q2").label in found
 
 
