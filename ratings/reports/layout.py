@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from django.conf import settings
@@ -115,3 +116,13 @@ def signed_off(stamp: Stamp) -> Flowable:
     """The office and the day of issue, at the right, where the seal is put."""
     lines = [pdf.paragraph(text, _RIGHT) for text in (stamp.office, shown_day(stamp.at.date()))]
     return KeepTogether(lines)
+
+
+def month_text(day: date) -> str:
+    """Such as 2026年3月."""
+    return f"{day.year}年{day.month}月"
+
+
+def quarter_text(day: date) -> str:
+    """The quarter of a day, short for axes: 2026年1季度."""
+    return f"{day.year}年{(day.month + 2) // 3}季度"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Final
 
 from django.utils import timezone
@@ -105,6 +106,16 @@ class PeriodFigures:
     def total(self) -> Counter[int]:
         """Position to number of pharmacies, of all districts."""
         return grades.total(dict(self.counts))
+
+    def best_of(self, code: int) -> tuple[int, int]:
+        """In one district: pharmacies of the best grade, and all."""
+        return self.counts[code][0], self.counts[code].total()
+
+    @property
+    def by_best_grade(self) -> tuple[int, int]:
+        """The districts in which the best grade has the highest and the lowest share."""
+        found = sorted(self.counts, key=lambda code: (Fraction(*self.best_of(code)), -code))
+        return found[-1], found[0]
 
     @property
     def discretion(self) -> Share:

@@ -256,7 +256,7 @@ class TestResult:
         client = opened(address)
         before = text_of(client.get(address))
         assert "主动退回" not in before  # proposed is not decided
-        assert "怎样改进" in before and "以后会怎样" in before
+        assert "如何提升等级" in before and "以后会怎样" in before
         in_state(rating, "UNDER_REVIEW")
         decide_adjustment(change, approve=True, text="内部意见", by=APPROVER)
         in_state(rating, "PUBLIC_NOTICE")
@@ -265,7 +265,7 @@ class TestResult:
         assert change.clause in text
         # what would better the grade that the facts give says nothing of the one that stands
         assert "按以上事实计算的等级为" in text
-        assert "怎样改进" not in text and "以后会怎样" not in text
+        assert "如何提升等级" not in text and "以后会怎样" not in text
         assert "内部意见" not in text
         for name in (REVIEWER.name, APPROVER.name):
             assert name not in text
