@@ -319,7 +319,12 @@ def score_line(
             said.append(_inside(x, y + 19 if fell else y - 9, words, room))
         before = one
     parts += [Curve("a", tuple(corners)), *marks, *_apart(said)]
-    parts += _apart([_inside(across(one), base + 32, one.on.isoformat(), room) for one in points])
+    parts += _apart(
+        [
+            _inside(across(one), base + 32, f"{one.on.year}年{one.on.month}月{one.on.day}日", room)
+            for one in points
+        ]
+    )
     parts += _apart(
         [_inside(across(one), base + 46, cut(one.label, 90), room) for one in points if one.label]
     )

@@ -38,6 +38,8 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tables import CellStyle
 
+from creditsys import pdf_lines
+
 FONT: Final = "NotoSansSC"
 _MARGIN: Final = 14 * mm
 
@@ -267,6 +269,7 @@ def _font() -> Any:
     ttfonts.makeToUnicodeCMap = lambda name, subset: given(name, [_utf16(code) for code in subset])
     font = ttfonts.TTFont(FONT, str(settings.PDF_FONT))
     pdfmetrics.registerFont(font)
+    pdf_lines.install()
     # Drawings and cells begin in this one, whether they have text or not: else Helvetica is named, and not embedded.
     shapes.STATE_DEFAULTS["fontName"] = FONT
     CellStyle.fontname = FONT

@@ -10,19 +10,15 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
-from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import Flowable
 
-from creditsys import pdf
+from creditsys import pdf, pdf_lines
 
 _SIZE: Final = 9.0
 _LEADING: Final = 12.5
 #: Above and below the lines of a row, and beside a cell.
 _PAD: Final = 2.2
 _SIDE: Final = 3.0
-
-#: No line begins with one of these.
-_CLOSING: Final = frozenset("）〕】》」』，。、；：！？)]")
 
 #: Of one row, its cells; of one cell, its lines.
 _Row = Sequence[Sequence[str]]
@@ -40,22 +36,10 @@ def roll(
 
 
 def _laid(cells: Sequence[str], widths: Sequence[float]) -> _Row:
-    return [_lines(pdf.readable(text), width - 2 * _SIDE) for text, width in zip(cells, widths, strict=True)]
-
-
-def _lines(text: str, width: float) -> list[str]:
-    """``text`` in lines no wider than ``width``, broken after any character but before closing marks, as Chinese is."""
-    if stringWidth(text, pdf.FONT, _SIZE) <= width:
-        return [text]
-    lines, line, used = [], "", 0.0
-    for character in text:
-        more = stringWidth(character, pdf.FONT, _SIZE)
-        if line and used + more > width:
-            kept = line[-1] if character in _CLOSING and len(line) > 1 else ""
-            lines.append(line.removesuffix(kept))
-            line, used = kept, stringWidth(kept, pdf.FONT, _SIZE)
-        line, used = line + character, used + more
-    return [*lines, line]
+    return [
+        pdf_lines.lines(pdf.readable(text), [width - 2 * _SIDE], pdf.FONT, _SIZE)
+        for text, width in zip(cells, widths, strict=True)
+    ]
 
 
 def _height(row: _Row) -> float:

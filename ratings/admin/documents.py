@@ -40,6 +40,7 @@ _LATEST: Final = 12
 #: So many of the newest documents say which periods can be chosen.
 _RECENT: Final = 1_000
 _NUMBER: Final = re.compile(r"(?:\d{4}-)?0*(\d{1,15})")
+_CLOSED: Final = "附告知链接的告知书只由可以签发告知链接的人员下载。"
 
 
 class DocumentPeriodFilter(PeriodFilter):
@@ -56,8 +57,8 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     """Who may see and download: the view permission, documents of the own districts; those of the whole
     city for those who work for it. Nothing is changed or deleted here; what issues stands elsewhere."""
 
-    list_display = ("shown_number", "kind", "title", "shop", "place", "period_name", "issued", "signature")
-    list_display_links = ("shown_number", "title")
+    list_display = ("shown_number", "what", "shop", "place", "period_name", "when", "signature")
+    list_display_links = ("shown_number", "what")
     list_select_related = ("pharmacy", "district")
     list_filter = (("kind", ChoicesDropdownFilter), DistrictFilter, DocumentPeriodFilter)
     search_fields = ("number",)
@@ -65,7 +66,6 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     linked_by = ("pharmacy__id__exact",)
     ordering = ("-number",)
     sortable_by = ()
-    linked_by = ("pharmacy__id__exact",)
 
     def get_urls(self) -> list[Any]:
         own = self.own_paths(
@@ -110,15 +110,17 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
                 ("大小", f"{(row.size + 1023) // 1024:,} KB"),
                 ("SHA-256", row.sha256),
             ],
-            url=reverse("admin:ratings_issueddocument_file", args=(row.pk,)),
+            url=reverse("admin:ratings_issueddocument_file", args=(row.pk,))
+            if _may_read(request, row)
+            else "",
+            closed=_CLOSED,
         )
 
     def file_view(self, request: HttpRequest, number: int) -> HttpResponse:
         """The document as it was issued; on record."""
         row: IssuedDocument = self.visible_or_404(request, number)
-        if row.purpose == WITH_LINK and not request.user.has_perm("ratings.add_noticelink"):
-            # Whoever opens the link in it uses it up.
-            raise PermissionDenied("附告知链接的告知书只由可以签发告知链接的人员下载。")
+        if not _may_read(request, row):
+            raise PermissionDenied(_CLOSED)
         try:
             content = documents.content(row)
         except Refused as refused:
@@ -178,6 +180,10 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     def shown_number(self, row: IssuedDocument) -> str:
         return row.shown_number
 
+    @display(description="文书")
+    def what(self, row: IssuedDocument) -> SafeString:
+        return show.two_lines(row.get_kind_display(), row.title)
+
     @display(description="药店")
     def shop(self, row: IssuedDocument) -> str | SafeString:
         return show.two_lines(row.pharmacy.name, row.pharmacy.code) if row.pharmacy else "—"
@@ -190,9 +196,12 @@ class IssuedDocumentAdmin(SearchedByPharmacy, ReadOnlyAdmin):
     def period_name(self, row: IssuedDocument) -> str:
         return show.period_label(row.period) if row.period else "—"
 
-    @display(description="签发")
     def issued(self, row: IssuedDocument) -> str:
         return f"{row.issued_by}，{show.moment(row.issued_at)}"
+
+    @display(description="签发")
+    def when(self, row: IssuedDocument) -> SafeString:
+        return show.two_lines(show.moment(row.issued_at), row.issued_by)
 
     @display(description="电子签名")
     def signature(self, row: IssuedDocument) -> SafeString:
@@ -210,6 +219,11 @@ class ReportForm(forms.Form):
         most=PURPOSE_LENGTH,
         help_text="如：药店了解自身信用状况、评选先进资格审查；印在报告上，记入操作记录",
     )
+
+
+def _may_read(request: HttpRequest, row: IssuedDocument) -> bool:
+    """Whoever opens the link in a letter uses it up."""
+    return row.purpose != WITH_LINK or bool(request.user.has_perm("ratings.add_noticelink"))
 
 
 def beginnings(request: HttpRequest, pharmacy: Pharmacy) -> list[tuple[str, str]]:

@@ -53,7 +53,10 @@ def issue_page(
         document = issue(values, Actor.of(request), request.build_absolute_uri("/"))
         return show.change_url(document), f"已签发：{document}。"
 
-    faults = {"faults": [refusal]} if refusal and request.method != "POST" else {}
+    # There is nothing to ask then; a refused POST goes through ``ask`` as any other.
+    faults: dict[str, Any] = (
+        {"faults": [refusal], "closed": True} if refusal and request.method != "POST" else {}
+    )
     return ask(
         admin, request, title, form, do,
         back=back, initial=initial, button="签发", summary=summary, note=note, **faults,

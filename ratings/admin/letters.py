@@ -88,7 +88,7 @@ class LetterBatchAdmin(ReadOnlyAdmin):
 
         def do(values: dict[str, Any]) -> tuple[str, str]:
             if gaps and not values["anyway"]:
-                raise Refused("有的文字字体中没有。请先更正，或勾选“缺字的不签发，其余照发”。")
+                raise Refused("下表所列文字字体中没有，印不出来。请先更正，或勾选“缺字的不签发，其余照发”。")
             batch = letters.start_batch(
                 period,
                 district,
@@ -101,7 +101,7 @@ class LetterBatchAdmin(ReadOnlyAdmin):
 
         more: dict[str, Any] = {"table": _gap_table(gaps)} if gaps else {}
         if refusal and request.method != "POST":
-            more["faults"] = [refusal]
+            more |= {"faults": [refusal], "closed": True}
         return ask(
             self,
             request,

@@ -66,7 +66,7 @@ def drawn(said: CreditReport, stamp: Stamp) -> bytes:
     ]
     for table in said.tables:
         story += layout.part(table)
-    story += [pdf.gap(6), layout.signed_off(stamp), pdf.gap(6), layout.verification(stamp, _WIDTH)]
+    story += [pdf.gap(6), layout.closing(stamp, _WIDTH)]
     return pdf.render(
         f"{said.name}信用报告",
         layout.clipped(f"信用报告　{said.code}　{said.bound}　{said.name}"),
@@ -89,7 +89,8 @@ def _current(said: CreditReport) -> list[Flowable]:
         ("评价周期", Period.parse(grade.period).label),
         ("有效期", _validity(grade)),
         ("排名", _ranks(grade)),
-        ("公布", f"{shown_day(local_day(grade.at))}，序号 {grade.seq}（发布 {grade.publication}）"),
+        ("公布", shown_day(local_day(grade.at))),
+        ("公布序号", f"{grade.seq}（发布 {grade.publication}）"),
     ]
     words: list[Flowable] = [pdf.facts(pairs, _WIDTH - _MARK - 14)]
     if grade.position >= 0:
@@ -168,7 +169,7 @@ def _reasons(told: Reasons) -> list[Flowable]:
     else:
         found.append(pdf.paragraph(f"不予评级：{explanation.reason}"))
     if explanation.outlook:
-        found += pdf.heading("怎样改进" if explanation.rated else "何时评价")
+        found += pdf.heading("如何提升等级" if explanation.rated else "何时评价")
         found += [pdf.paragraph(f"{number}．{line}") for number, line in enumerate(explanation.outlook, 1)]
     return [*found, *_ahead(told)]
 
@@ -209,7 +210,7 @@ def _ahead(told: Reasons) -> list[Flowable]:
     ]
     return layout.part(
         layout.Table(
-            "以后只随时间的变化",
+            "随时间推移的变化",
             ("时间", "变化", "信用分", "等级"),
             rows,
             (2, 8.4, 1.6, 2.4),

@@ -83,7 +83,7 @@ class CreditReport:
 def bound_to(recipient: str, purpose: str) -> str:
     """For whom and what for, as the report says it. Raises Refused where either is missing or too long."""
     who = written(recipient, "提供给谁", RECIPIENT_LENGTH)
-    return f"仅供{who}用于{written(purpose, '用途', PURPOSE_LENGTH)}使用"
+    return f"仅供{who}用于{written(purpose, '用途', PURPOSE_LENGTH)}"
 
 
 def credit_report(pharmacy: Pharmacy, bound: str, on: date) -> CreditReport:
@@ -176,7 +176,7 @@ def _violations(shops: Sequence[int], pharmacy: Pharmacy) -> Table:
             f"{row.get_kind_display()}\n{VIOLATION_KINDS[row.kind].basis}",
             f"{row.get_gravity_display()}\n{row.get_track_display()}",
             yuan_text(row.amount_fen),
-            f"发生 {row.occurred_on}\n决定 {row.decided_on}",
+            f"发生 {shown_day(row.occurred_on)}\n决定 {shown_day(row.decided_on)}",
             row.measures or "—",
         )
         for row in found
@@ -186,7 +186,7 @@ def _violations(shops: Sequence[int], pharmacy: Pharmacy) -> Table:
         "违法违规记录",
         ("文书号、作出机关", "类型、依据", "情节、性质", "涉及基金", "日期", "处理措施"),
         rows,
-        (4.1, 4.1, 2, 2.3, 2.5, 2.3),
+        (3.9, 3.9, 1.9, 2.2, 3.1, 2.3),
         note=f"现行有效的处理决定共 {len(found)} 件，涉及基金合计 {whole}。已撤销或已修复的不列入。"
         if found
         else "",

@@ -6,6 +6,7 @@ the ledger. It tells what the page of a one-time link tells: no names of staff, 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Final
 
 from django.conf import settings
@@ -39,15 +40,17 @@ from ratings.services.steps import shown_day
 #: Purpose of a letter with a one-time link in it, in the register: only who may issue links may have its file.
 WITH_LINK: Final = "附告知链接"
 _WIDTH: Final = pdf.PORTRAIT.width
-_TITLE: Final = ParagraphStyle("letter title", pdf.TITLE, alignment=TA_CENTER, spaceAfter=10)
+_TITLE: Final = ParagraphStyle("letter title", pdf.TITLE, alignment=TA_CENTER, spaceAfter=4)
 _TEXT: Final = ParagraphStyle("letter text", pdf.BODY, fontSize=10.5, leading=16)
 #: Two characters, as Chinese letters begin a paragraph.
 _BODY: Final = ParagraphStyle("letter body", _TEXT, firstLineIndent=21)
 _GRADE: Final = ParagraphStyle("letter grade", pdf.BODY, fontSize=15, leading=22, alignment=TA_CENTER)
 _SMALL: Final = ParagraphStyle("letter small", pdf.CELL, fontSize=8.5, leading=12.5)
+_NUMBER: Final = ParagraphStyle("letter number", _TEXT, alignment=TA_CENTER, spaceAfter=8)
 #: Parts of the letter are numbered.
 _NUMBERS: Final = "一二三四五六七八"
 _QR: Final = 28 * mm
+_NONE: Final = "无等级"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,10 @@ class Said:
     meaning: str
     #: "" where there is no grade
     score: str
-    #: more about the result: dates of the notice, or number and dates of the published grade
+    #: its number and dates where it is published
     facts: tuple[tuple[str, str], ...]
+    #: until when it is under public notice, as it goes on a sentence
+    notice: str
     #: why there is no grade, where the ledger says it
     reason: str
     explanation: Explanation
@@ -166,7 +171,7 @@ def read_letter(rating: Rating, *, at: datetime, link: Link | None = None) -> Sa
     explanation = explain_standing(rating, now, over_time=True)
     position = now.position if row is None else row.position
     score = now.score if row is None else row.score
-    way = "扫描本告知书所附的告知链接提出，也可到窗口提出" if link else "到窗口提出"
+    way = f"{'扫描本告知书所附告知链接的二维码提出，也可' if link else ''}到医保经办窗口提出"
     told = rights_under_notice if preliminary else rights_published
     document = scheme.document
     return Said(
@@ -181,7 +186,8 @@ def read_letter(rating: Rating, *, at: datetime, link: Link | None = None) -> Sa
         grade=_grade(scheme, position),
         meaning=scheme.grades[position].meaning if position >= 0 else "",
         score=decimal_text(score) if score is not None else "",
-        facts=_notice(period) if row is None else _in_ledger(row),
+        facts=() if row is None else _in_ledger(row),
+        notice=_notice(period) if row is None else "",
         reason=row.reason if row is not None and row.position < 0 else "",
         explanation=explanation,
         reckoned=_grade(scheme, scheme.positions[explanation.grade] if explanation.rated else -1),
@@ -221,20 +227,15 @@ def _published(rating: Rating) -> PublishedGrade:
 def _grade(scheme: Scheme, position: int) -> str:
     """Such as ``D（差）``."""
     if position < 0:
-        return "无等级"
+        return _NONE
     return f"{scheme.grades[position].name}（{scheme.grades[position].label}）"
 
 
-def _notice(period: RatingPeriod) -> tuple[tuple[str, str], ...]:
-    remark = "" if period.calendar_known else "（该年放假安排尚未公布，按周一至周五推算）"
-    return (
-        (
-            "公示期",
-            f"{shown_day(period.notice_from)}至{shown_day(period.notice_until)}（含当日）{remark}"
-            if period.notice_from and period.notice_until
-            else "",
-        ),
-    )
+def _notice(period: RatingPeriod) -> str:
+    if not (period.notice_from and period.notice_until):
+        return ""
+    remark = "" if period.calendar_known else "，该年放假安排尚未公布，按周一至周五推算"
+    return f"，公示期为{shown_day(period.notice_from)}至{shown_day(period.notice_until)}（含当日{remark}）"
 
 
 def _in_ledger(row: PublishedGrade) -> tuple[tuple[str, str], ...]:
@@ -269,10 +270,14 @@ def drawn(said: Said, stamp: documents.Stamp) -> bytes:
         ("评价结果", _result(said)),
         ("理由和依据", _reasons(said)),
         ("等级的变更", _change_lines(said)),
-        ("怎样改进", _ahead(said)),
-        ("您的权利", _rights(said)),
+        ("如何提升等级", _ahead(said)),
+        ("你店的权利", _rights(said)),
     ]
-    story: list[Flowable] = [pdf.paragraph(said.title, _TITLE), *_opening(said)]
+    story: list[Flowable] = [
+        pdf.paragraph(said.title, _TITLE),
+        pdf.paragraph(f"编号：{stamp.number}", _NUMBER),
+        *_opening(said),
+    ]
     told = [(title, flowables) for title, flowables in parts if flowables]
     for number, (title, flowables) in zip(_NUMBERS, told, strict=False):
         story += [*pdf.heading(f"{number}、{title}"), *flowables]
@@ -280,11 +285,8 @@ def drawn(said: Said, stamp: documents.Stamp) -> bytes:
         story += [pdf.gap(), _link(said.link)]
     story += [
         pdf.gap(),
-        pdf.paragraph("特此告知。", _BODY),
-        pdf.gap(),
-        layout.signed_off(stamp),
-        pdf.gap(),
-        layout.verification(stamp, _WIDTH),
+        # The office's name does not stand on a page of its own.
+        layout.closing(stamp, _WIDTH, pdf.paragraph("特此告知。", _BODY), pdf.gap()),
     ]
     running = f"{stamp.office}　{said.name if len(said.name) < 31 else said.code}"
     return pdf.render(
@@ -300,14 +302,14 @@ def drawn(said: Said, stamp: documents.Stamp) -> bytes:
 def _opening(said: Said) -> list[Flowable]:
     basis = "、".join(said.basis)
     what = (
-        "现将预评结果和理由、依据告知如下。"
+        "现将预评结果及其理由、依据告知如下。"
         if said.preliminary
-        else "等级已经发布，现将结果和理由、依据告知如下。"
+        else "等级已经发布，现将结果及其理由、依据告知如下。"
     )
     return [
         pdf.paragraph(f"{said.name}（定点编码 {said.code}，{said.district}）：", _TEXT),
         pdf.paragraph(
-            f"对你店{said.period}的信用状况，依据{basis}，按{said.scheme}（{said.authority}）作了评价。{what}",
+            f"依据{basis}，按照{said.scheme}（{said.authority}），对你店{said.period}的信用状况进行了评价。{what}",
             _BODY,
         ),
     ]
@@ -319,12 +321,14 @@ def _result(said: Said) -> list[Flowable]:
         ("信用分", f"{said.score} 分" if said.score else "—"),
         *said.facts,
     ]
-    lines = [f"没有等级的理由：{said.reason}。"] if said.reason else []
+    lines = []
+    if said.reason:
+        lines = ["没有等级的理由见“等级的变更”。" if said.changes else f"没有等级的理由：{said.reason}。"]
     if said.meaning:
         lines.append(said.meaning)
     if said.preliminary:
-        lines.append("这是公示中的预评结果，尚未正式发布。")
-    grade = pdf.paragraph(f"等级：{said.grade}", _GRADE)
+        lines.append(f"以上为公示中的预评结果，尚未正式发布{said.notice}。")
+    grade = pdf.paragraph("本期无等级" if said.grade == _NONE else f"等级：{said.grade}", _GRADE)
     return [grade, pdf.facts(pairs, _WIDTH), *(pdf.paragraph(line, _BODY) for line in lines)]
 
 
@@ -333,17 +337,23 @@ def _reasons(said: Said) -> list[Flowable]:
     told = said.explanation
     if not told.rated:
         return [pdf.paragraph(line, _BODY) for line in (f"不予评级：{told.reason}", *told.outlook)]
-    rows = [row for part in told.indicators for row in _rows(part)]
+    parts = [_rows(part) for part in told.indicators]
     sums = [*(part.text for part in told.components), told.score_text, told.band_text]
     sums += [f"{cap.text}" for cap in told.caps if cap.strikes]
     if said.reckoned != said.grade:
         sums.append(f"按以上事实计算的等级为{said.reckoned}；因下述变更，为{said.grade}。")
     if told.note:
         sums.append(f"规则说明：{told.note}")
+    table = pdf.table(
+        ("项目、事实和依据", "分值", "计至"), [row for rows in parts for row in rows], (10, 1.5, 1.7), _WIDTH
+    )
+    # Shaded are the indicators, whose points make the score; their facts stand below.
+    starts = accumulate((len(rows) for rows in parts), initial=1)
+    table.setStyle(TableStyle([("BACKGROUND", (0, at), (-1, at), pdf.SOFT) for at in list(starts)[:-1]]))
     return [
-        pdf.table(("项目、事实和依据", "分值", "计至"), rows, (10, 1.5, 1.7), _WIDTH),
+        table,
         pdf.gap(1 * mm),
-        pdf.paragraph("计至：没有新的事实时，从该月底起不再计算。", _SMALL),
+        pdf.paragraph("底色为各项合计，其下为逐件明细。计至：没有新的事实时，从该月底起不再扣分。", _SMALL),
         *(pdf.paragraph(line, _SMALL) for line in sums),
     ]
 
@@ -352,12 +362,12 @@ def _rows(part: IndicatorPart) -> list[tuple[str, str, str]]:
     """Lines of the table of reasons: the indicator, then its facts; old facts that cost nothing are counted."""
     lines = part.growth.lines if part.growth else ()
     title = f"{part.title}（{part.clause}）：{''.join(lines)}{part.text}{part.remedy}"
-    rows = [(title, decimal_text(part.points), "")]
+    rows = [(title, _points(part.points), "")]
     counting = [fact for fact in part.facts if fact.points]
     rows += [
         (
             f"{number}．{fact.text}",
-            decimal_text(fact.points),
+            _points(fact.points),
             month_end_text(fact.gone_on) if fact.gone_on else "五年内不减",
         )
         for number, fact in enumerate(counting, 1)
@@ -365,6 +375,10 @@ def _rows(part: IndicatorPart) -> list[tuple[str, str, str]]:
     if len(counting) < len(part.facts):
         rows.append((f"另有 {len(part.facts) - len(counting)} 件已不计分。", "0", ""))
     return rows
+
+
+def _points(points: int) -> str:
+    return decimal_text(points).replace("-", "−")
 
 
 def _change_lines(said: Said) -> list[Flowable]:
@@ -382,13 +396,15 @@ def _ahead(said: Said) -> list[Flowable]:
     lines = list(said.explanation.outlook)
     if said.later:
         told = "；".join(f"{month}起 {grade}" for month, grade in said.later)
-        lines.append(f"没有新的事实、其他情况不变时，只随时间经过，等级的变化为：{told}。")
-    return [pdf.paragraph(f"（{number}）{line}", _TEXT) for number, line in enumerate(lines, 1)]
+        lines.append(f"没有新的事实、其他情况不变时，等级随时间推移的变化为：{told}。")
+    if len(lines) == 1:
+        return [pdf.paragraph(lines[0], _BODY)]
+    return [pdf.paragraph(f"（{number}）{line}", _BODY) for number, line in enumerate(lines, 1)]
 
 
 def _rights(said: Said) -> list[Flowable]:
     rows = [(right.name, right.text, right.source) for right in said.rights]
-    found = [pdf.table(("权利", "内容和期限", "依据"), rows, (1.6, 7, 3.2), _WIDTH)]
+    found = [pdf.table(("权利", "内容和期限", "依据"), rows, (1.9, 6.9, 3), _WIDTH)]
     if said.contact:
         found += [pdf.gap(1.5 * mm), pdf.paragraph(f"受理和咨询：{said.contact}", _TEXT)]
     return found

@@ -165,7 +165,10 @@ def _front(batch: LetterBatch, number: int, letters: list[Letter], starts: list[
         ),
         pdf.gap(),
         pdf.table(
-            ("序号", "定点编码", "药店名称", "文书编号", "页"), rows, (0.8, 2, 5, 2, 0.8), pdf.PORTRAIT.width
+            ("序号", "定点编码", "药店名称", "文书编号", "PDF 页"),
+            rows,
+            (0.8, 2, 4.8, 2, 1),
+            pdf.PORTRAIT.width,
         ),
     ]
     return pdf.render(f"告知书合订本 {whole}", f"告知书批次 #{batch.pk}　{whole}", story, sheet=pdf.PORTRAIT)

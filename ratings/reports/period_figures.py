@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Final
 
 from django.utils import timezone
@@ -106,6 +107,16 @@ class PeriodFigures:
         """Position to number of pharmacies, of all districts."""
         return grades.total(dict(self.counts))
 
+    def best_of(self, code: int) -> tuple[int, int]:
+        """In one district: pharmacies of the best grade, and all."""
+        return self.counts[code][0], self.counts[code].total()
+
+    @property
+    def by_best_grade(self) -> tuple[int, int]:
+        """The districts in which the best grade has the highest and the lowest share."""
+        found = sorted(self.counts, key=lambda code: (Fraction(*self.best_of(code)), -code))
+        return found[-1], found[0]
+
     @property
     def discretion(self) -> Share:
         """All changes by judgement; the share is of those rated."""
@@ -121,7 +132,7 @@ def refusal(period: RatingPeriod) -> str:
     if period.state in PUBLISHED_STATES:
         return ""
     state = period.get_state_display()
-    return f"{period} 现为“{state}”，没有已发布的等级，不能签发评价周期报告；请在发布以后签发。"
+    return f"{Period.parse(period.period).label}（{period.scope}）现为“{state}”，没有已发布的等级，不能签发评价周期报告；请在发布以后签发。"
 
 
 def read(period: RatingPeriod, district: District | None, at: datetime) -> PeriodFigures:

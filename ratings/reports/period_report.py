@@ -107,6 +107,7 @@ def summary(said: PeriodFigures) -> list[str]:
             f"{name} {label} {total[place]:,} 家（{_share(total[place], published)}）"
             for place, (name, label) in enumerate(said.issue.grades)
         ) + "。",
+        *([_best_and_worst(said)] if len(said.counts) > 1 else []),
         _moved_told(said),
         _losses_told(said),
         f"触发等级限制而降低等级 {said.limited:,} 家" + (f"，最多的是“{said.limits[0].title}”" if said.limits else "")
@@ -121,6 +122,11 @@ def summary(said: PeriodFigures) -> list[str]:
         f"本期以第 {said.publication.number} 号发布公布，发布声明有电子签名，可以核验（见第十部分）。"
     )
     return found
+
+
+def _best_and_worst(said: PeriodFigures) -> str:
+    high, low = (f"{said.districts[code]}（{_share(*said.best_of(code))}）" for code in said.by_best_grade)
+    return f"各区县中，{said.issue.grades[0][0]} 级占比最高的是{high}，最低的是{low}。"
 
 
 def _moved_told(said: PeriodFigures) -> str:
@@ -173,7 +179,7 @@ def _objections_told(said: PeriodFigures) -> str:
 def _effects_told(found: BeforeAfter) -> str:
     before, after = found.complaints
     span = "一年" if found.months == growth.MONTHS else f" {found.months} 个月"
-    text = f"药店骗保类投诉由制度起始（{found.start:%Y-%m}）前{span}的 {before.fraud:,} 件变为起始后的 {after.fraud:,} 件"
+    text = f"药店骗保类投诉由制度起始（{layout.month_text(found.start)}）前{span}的 {before.fraud:,} 件变为起始后的 {after.fraud:,} 件"
     if found.payments:
         one, other = (ratio_percent(side.growth) for side in found.payments)
         text += f"；同期基金支付增幅由 {_cell(one)}% 变为 {_cell(other)}%"
@@ -377,7 +383,7 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
     shown = list(found.by_quarter)[-_QUARTERS:]
     counted = [
         (
-            growth.quarter_name(one),
+            layout.quarter_text(one),
             [found.by_quarter[one].fraud, found.by_quarter[one].received - found.by_quarter[one].fraud],
         )
         for one in shown
@@ -390,7 +396,7 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
     yield from pdf_charts.lines(
         "各季度基金支付同期增幅（%）",
         chart_parts.plain("同期增幅"),
-        [growth.quarter_name(one) for one in paid],
+        [layout.quarter_text(one) for one in paid],
         [[None if one is None else 100 * one for one in growths]],
         unit="%",
         mark=_start(found.start, paid),
@@ -408,7 +414,9 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
             ["同期增幅：可比药店合计（%）", *(ratio_percent(one.comparable) for one in found.payments)],
             ["同期增幅：可比药店中位数（%）", *(ratio_percent(one.median) for one in found.payments)],
         ]
-    spans = [_span(day, found.months) for day in (add_months(found.start, -12), found.start)]
+    text, last = layout.month_text, found.months - 1
+    starts = (add_months(found.start, -12), found.start)
+    spans = [f"{text(first)}至{text(add_months(first, last))}" for first in starts]
     yield _table(["指标", f"起始前：{spans[0]}", f"起始后：{spans[1]}"], rows, [3, 2, 2])
     yield pdf.paragraph(
         "投诉按收到日期计，不含不予受理的，查证属实以统计时点的结论为准；同期增幅＝本期÷上年相同月份－1；可比药店为两期支付都大于零的。"
@@ -420,10 +428,6 @@ def _effects(said: PeriodFigures) -> Iterable[Flowable]:
 def _start(start: date, quarters: Sequence[date]) -> tuple[int, str] | None:
     at = growth.quarter_of(start)
     return (quarters.index(at), "起始") if at in quarters else None
-
-
-def _span(first: date, months: int) -> str:
-    return f"{first:%Y-%m} 至 {add_months(first, months - 1):%Y-%m}"
 
 
 def _low(said: PeriodFigures) -> Iterable[Flowable]:
@@ -480,7 +484,7 @@ def _share(part: int, whole: int, places: int = 1) -> str:
 
 def _scheme(said: PeriodFigures) -> str:
     scheme = said.period.run.scheme
-    return f"《{scheme.title}》第 {scheme.version} 版（{scheme.key}@{scheme.version}）"
+    return f"《{scheme.title}》第{scheme.version}版"
 
 
 def _label(issue: Issue) -> str:

@@ -165,5 +165,13 @@ def _signing(stamp: Stamp) -> list[Flowable]:
         [[pdf.paragraph(text) for text in line] for line in lines],
         colWidths=[_SHEET.width * share for share in (0.28, 0.24, 0.24, 0.24)],
     )
-    block.setStyle(TableStyle([("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 5)]))
+    block.setStyle(
+        TableStyle(
+            [
+                ("SPAN", (1, 0), (-1, 0)),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("TOPPADDING", (0, 0), (-1, -1), 5),
+            ]
+        )
+    )
     return [KeepTogether([block])]

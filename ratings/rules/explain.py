@@ -247,10 +247,10 @@ class _Teller:
         if not self.rated:
             return "", 0, (self._first_rating(),)
         if self.grade == 0:
-            return "", 0, (f"已是最好的等级 {self.scheme.grades[0].name}。",)
+            return "", 0, (f"已是最高等级 {self.scheme.grades[0].name}。",)
         target = target_band(self.scheme, self.grade)
         if target is None:
-            return "", 0, (f"按分数已是最好的等级 {self.scheme.grades[self.grade].name}。",)
+            return "", 0, (f"按分数已是最高等级 {self.scheme.grades[self.grade].name}。",)
         row = self.scheme.document.bands.rows[target]
         position = self.scheme.positions[row.grade]
         lines, missing = self._score_needed(target)
@@ -262,7 +262,7 @@ class _Teller:
             when = (
                 f"没有新的事实时，到{month_end_text(cap.ends_on)}不再适用"
                 if cap.ends_on is not None
-                else "不会只因时间经过而解除"
+                else "不会仅因时间推移而解除"
             )
             lines.append(f"等级上限“{cap.title}”须先解除：{when}（{cap.clause}）。")
         if self.ahead.better_on is not None and self.ahead.better_grade is not None:
@@ -272,7 +272,7 @@ class _Teller:
                 f"重新计算，等级为 {name}。"
             )
         else:
-            lines.append("其他情况不变时，五年之内等级不会只因时间经过而变好。")
+            lines.append("其他情况不变时，五年之内等级不会仅因时间推移而提高。")
         if heaviest is not None:
             number = decimal_text(abs(heaviest.points))
             what = "认定" if heaviest.source == "violations" else "查实"
@@ -300,15 +300,15 @@ class _Teller:
             return [f"本组没有 {name} 的名额。"], 0
         missing = (threshold - self.score) * self.scheme.better_sign
         if missing <= 0:
-            return [f"下一个更好的等级是 {name}：分数已{self._reaches(threshold)}。"], 0
+            return [f"要评为 {name}：分数已{self._reaches(threshold)}。"], 0
         verb = "还差" if self.scheme.better_sign > 0 else "还多"
         return [
-            f"下一个更好的等级是 {name}：信用分须{self._reaches(threshold)}，{verb} {self._points(missing)} 分。"
+            f"要评为 {name}：信用分须{self._reaches(threshold)}，{verb} {self._points(missing)} 分。"
         ], missing
 
     def _first_rating(self) -> str:
         if self.state > len(self.scheme.document.eligibility):
             return "导入该数值后可以重新评价。"
         if self.ahead.better_on is None:
-            return "其他情况不变时，五年之内不会只因时间经过而参加评价。"
+            return "其他情况不变时，五年之内不会仅因时间推移而参加评价。"
         return f"其他情况不变时，从{month_end_text(self.ahead.better_on)}起可以参加评价。"

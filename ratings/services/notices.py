@@ -90,10 +90,17 @@ def rows(
                 code,
                 name,
                 position,
-                scheme.reasons[state - 1].title if position < 0 < state else "",
+                _reason(scheme, position, state),
             )
             for district, code, name, position, state in cursor.fetchall()
         ]
+
+
+def _reason(scheme: Scheme, position: int, state: int) -> str:
+    """Why there is no grade: by the rules, or withdrawn since."""
+    if position >= 0:
+        return ""
+    return scheme.reasons[state - 1].title if state else "撤回等级"
 
 
 def _wanted(period: RatingPeriod, districts: Collection[int] | None, typed: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def rights_under_notice(period: RatingPeriod, today: date, *, how: str) -> list[
         _review(today),
         Right(
             "行政复议",
-            f"等级正式发布后，认为侵犯合法权益的，可以自知道之日起 {appeal.length_text}内依法申请行政复议。",
+            f"等级正式发布后，认为侵犯其合法权益的，可以自知道或者应当知道之日起 {appeal.length_text}内依法申请行政复议。",
             appeal.source,
         ),
         _repair(today),
@@ -54,7 +54,7 @@ def rights_published(period: RatingPeriod, today: date, *, how: str) -> list[Rig
         *(objecting if period.state == "PUBLISHED" else ()),
         Right(
             "行政复议",
-            f"认为发布的等级侵犯合法权益的，可以自知道之日起 {appeal.length_text}内依法申请行政复议。",
+            f"认为发布的等级侵犯其合法权益的，可以自知道或者应当知道之日起 {appeal.length_text}内依法申请行政复议。",
             appeal.source,
         ),
         _repair(today),
@@ -64,7 +64,7 @@ def rights_published(period: RatingPeriod, today: date, *, how: str) -> list[Rig
 def _objection(when_and_how: str, today: date) -> Right:
     return Right(
         "陈述、申辩和异议",
-        f"认为事实有误、文字有误、有遗漏、已过期限或列入错误的，{when_and_how}。陈述申辩不会使评价变得更重。",
+        f"认为事实有误、文字有误、有遗漏、已过期限或列入错误的，{when_and_how}。不因陈述、申辩或提出异议加重评价。",
         term("objection_answer", today).source,
     )
 
@@ -74,9 +74,9 @@ def _answer(today: date) -> Right:
     due = deadline("objection_answer", today)
     remark = "" if due.known else "，该年放假安排尚未公布，按周一至周五推算"
     return Right(
-        "答复的时间",
-        f"我们在收到后 {answer.length_text}内答复（{shown_day(today)}提出的，至 {shown_day(due.day)}{remark}）；"
-        f"情况复杂的可以延长，前后不超过 {last.length_text}。",
+        "答复期限",
+        f"自收到之日起 {answer.length_text}内答复（{shown_day(today)}提出的，至 {shown_day(due.day)}{remark}）；"
+        f"情况复杂的可以延长，最长不超过 {last.length_text}。",
         last.source,
     )
 
@@ -85,7 +85,7 @@ def _review(today: date) -> Right:
     review = term("review_apply", today)
     return Right(
         "复核",
-        f"异议未被采纳的，可在决定送达后 {review.length_text}内申请复核（{REVIEW_TERM}），由另外的人决定。",
+        f"异议未被采纳的，可在决定送达后 {review.length_text}内申请复核（{REVIEW_TERM}），由原办理人员以外的人员决定。",
         review.source,
     )
 

@@ -210,7 +210,7 @@ def test_a_score_holds_until_the_next_and_no_grade_parts_the_line() -> None:
     assert gap is None
     assert corner == (end[0], start[1])
     words = [one.words for one in labels(plan)]
-    assert {"A 90", "无等级", "A 85", "A 86", "2026-01-01", "2026-04-01", "第0期"} <= set(words)
+    assert {"A 90", "无等级", "A 85", "A 86", "2026年1月1日", "2026年4月1日", "第0期"} <= set(words)
 
 
 def test_labels_stand_apart_and_below_where_the_score_fell() -> None:

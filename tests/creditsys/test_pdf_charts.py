@@ -150,7 +150,7 @@ def test_everything_can_be_copied_out_and_stays_the_same() -> None:
         "1,234（99.9 %）",
         "A 95.5",
         "2025年",
-        "2026-01-01",
+        "2026年1月1日",
     ):
         assert words in found
     assert all(fonts(document).values())

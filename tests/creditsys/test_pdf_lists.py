@@ -3,10 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pypdf import PdfReader
-from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from creditsys import pdf, pdf_lists
 from tests.pdf_text import text
@@ -47,20 +44,6 @@ def test_where_nothing_is_left_of_the_page(room: str) -> None:
     roll = pdf_lists.roll(("甲列",), [("一行",)], (1,), WIDE)
     document = pdf.render("题", "页眉", [pdf.gap(height), roll], sheet=pdf.PORTRAIT)
     assert text(document).count("一行") == 1
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.text(st.sampled_from("药店（一）A1，。 ；")), st.integers(40, 200))
-def test_lines_are_no_wider_than_the_column_and_lose_nothing(words: str, width: int) -> None:
-    pdf.readable(words)
-    lines = pdf_lists._lines(words, width)
-    assert "".join(lines) == words
-    assert all(stringWidth(line, pdf.FONT, 9) <= width for line in lines)
-
-
-def test_no_line_begins_with_a_closing_mark() -> None:
-    pdf.readable("")
-    assert pdf_lists._lines("大药房（演示）", 6.5 * 9) == ["大药房（演", "示）"]
 
 
 def test_what_the_font_lacks_is_noted() -> None:

@@ -240,7 +240,7 @@ class TestResult:
             "60 日内",
             "5 个工作日内答复",
             "《浙江省公共信用信息管理条例》第三十一条",
-            "陈述申辩不会使评价变得更重",
+            "不因陈述、申辩或提出异议加重评价",
             "情节严重的，满 12 个月后可以申请",
         ):
             assert part in text
@@ -256,7 +256,7 @@ class TestResult:
         client = opened(address)
         before = text_of(client.get(address))
         assert "主动退回" not in before  # proposed is not decided
-        assert "怎样改进" in before and "以后会怎样" in before
+        assert "如何提升等级" in before and "以后会怎样" in before
         in_state(rating, "UNDER_REVIEW")
         decide_adjustment(change, approve=True, text="内部意见", by=APPROVER)
         in_state(rating, "PUBLIC_NOTICE")
@@ -265,7 +265,7 @@ class TestResult:
         assert change.clause in text
         # what would better the grade that the facts give says nothing of the one that stands
         assert "按以上事实计算的等级为" in text
-        assert "怎样改进" not in text and "以后会怎样" not in text
+        assert "如何提升等级" not in text and "以后会怎样" not in text
         assert "内部意见" not in text
         for name in (REVIEWER.name, APPROVER.name):
             assert name not in text
@@ -418,7 +418,7 @@ def test_what_time_alone_brings_is_told_as_a_timeline() -> None:
         assert f"从{fact.gone_on.year}年{fact.gone_on.month}月底起不再计算" in page
     last = told.timeline[-1]
     assert f"到{last.day.year}年{last.day.month}月底为 {decimal_text(last.score)} 分" in page
-    assert page.index("怎样改进") < page.index("以后会怎样 没有新的事实") < page.index("您的权利 陈述")
+    assert page.index("如何提升等级") < page.index("以后会怎样 没有新的事实") < page.index("您的权利 陈述")
 
 
 def test_nothing_to_wait_for_has_no_timeline() -> None:

@@ -43,7 +43,7 @@ from .conftest import City, renamed
 
 TODAY = AT.date()
 SITE = "https://credit.example"
-BOUND = "仅供某银行用于贷款审查使用"
+BOUND = "仅供某银行用于贷款审查"
 
 
 def words(said: CreditReport, stamp: Stamp) -> str:

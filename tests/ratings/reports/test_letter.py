@@ -118,14 +118,14 @@ class TestPreliminary:
         _shops, period = city_in("PUBLIC_NOTICE")
         new = Pharmacy.objects.get(designated_on=date(2025, 12, 1))
         text = text_of(letter(new, period))
-        assert "等级：无等级" in text
+        assert "本期无等级" in text
         assert "不予评级：定点未满六个月（第三条第二项）" in text
 
     def test_the_days_of_rights_are_working_days(self) -> None:
         """From 11 February 2026 five working days reach past the Spring Festival."""
         shops, period = city_in("PUBLIC_NOTICE")
         text = text_of(letter(shops[GOOD], period))
-        assert "可在2026年2月11日（含当日）前到窗口提出" in text
+        assert "可在2026年2月11日（含当日）前到医保经办窗口提出" in text
         assert "2026年2月5日提出的，至2026年2月12日" in text
         later = text_of(letter(shops[GOOD], period, at=shanghai(date(2026, 2, 11))))
         assert "2026年2月11日提出的，至2026年2月25日" in later
@@ -145,7 +145,7 @@ class TestPreliminary:
         assert "依规调整：A（优秀）变更为B（良好）" in text
         assert f"理由：逾期不整改。依据：{plain(proposal.clause)}" in text
         assert "按以上事实计算的等级为A（优秀）；因下述变更，为B（良好）" in text
-        assert "已是最好的等级" not in text
+        assert "已是最高等级" not in text
         assert "内部意见" not in text
         assert [name for name in PEOPLE if name.name in text] == []
 

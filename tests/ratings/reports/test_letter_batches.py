@@ -28,7 +28,7 @@ from ratings.services import documents
 from ratings.services.errors import Refused
 from ratings.services.letters import retry_faults, start_batch
 from ratings.tasks import write_letters as task
-from tests import factories
+from tests import factories, signing_keys
 from tests.ratings.services.regrading import (
     CLERK,
     GOOD,
@@ -131,6 +131,22 @@ class TestWriting:
         assert write_letters(batch, seconds=6) == 5
         batch.refresh_from_db()
         assert batch.finished_at is not None, "its time ended with the last letter"
+
+    def test_a_key_that_cannot_sign_is_told_once_and_marks_no_letter(
+        self, settings: Any, tmp_path: Path
+    ) -> None:
+        _shops, period = noticed()
+        batch = batch_of(period)
+        path = signing_keys.key_file(tmp_path / "key")
+        signing_keys.use(settings, path, "wrong")
+        with pytest.raises(Refused, match="密码不符"):
+            write_letters(batch)
+        assert batch.letters.filter(document=None, fault="").count() == batch.letters.count() > 0
+        with pytest.raises(Refused, match="密码不符"):
+            batch_of(period)
+        signing_keys.use(settings, path)
+        assert write_letters(batch) == batch.letters.count()
+        assert not batch.letters.filter(document__signed=False).exists()
 
     def test_not_once_the_stage_is_over(self) -> None:
         _shops, period = noticed()

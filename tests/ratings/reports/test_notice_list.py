@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.conf import LazySettings
@@ -23,6 +23,7 @@ from ratings.services.documents import Stamp
 from ratings.services.errors import Refused
 from ratings.services.publication import publish_adjustment
 from ratings.services.schemes import activate_scheme, store_scheme
+from ratings.services.steps import shown_day
 from tests import desk, factories
 from tests.pdf_text import fonts, text
 from tests.ratings.services.lives import APPROVER, CLERK, Result, published, run_of
@@ -122,7 +123,7 @@ class TestPreliminary:
         for words in (
             "绍兴市定点零售药店信用评价预评结果公示",
             "2025年下半年",
-            "2026年2月5日至2026年2月11日（含当日）",
+            "2026年2月5日至2026年2月11日",
             "可在2026年2月11日（含当日）前提出",
             "到柯桥区医疗保障经办机构书面提出",
             "5个工作日内答复，最长不超过20个工作日",
@@ -194,7 +195,7 @@ class TestPublished:
                 name,
                 f"{grade} {label}" if grade else "不予评级",
                 str(publication.number),
-                first,
+                shown_day(date.fromisoformat(first)),
                 reason if place < 0 else "",
             ]
             for code, name, grade, label, first, reason, place in rows

@@ -144,10 +144,11 @@ def test_the_summary_says_the_key_figures(city: City) -> None:
     lines = period_report.summary(read(city.second))
     assert lines[0].startswith("2025年上半年，全市公布定点零售药店 9 家，其中评定等级 9 家")
     assert "A 优秀 3 家（33.3%）" in lines[1] and "D 差 2 家（22.2%）" in lines[1]
-    assert "上升 2 家，下降 4 家，不变 2 家，新公布 1 家" in lines[2]
-    assert "提出 2 件，批准 1 件，占已评级药店的 11.11%；其中调高 0 件，调低 1 件" in lines[5]
+    assert lines[2] == "各区县中，A 级占比最高的是越城区（40.0%），最低的是柯桥区（25.0%）。"
+    assert "上升 2 家，下降 4 家，不变 2 家，新公布 1 家" in lines[3]
+    assert "提出 2 件，批准 1 件，占已评级药店的 11.11%；其中调高 0 件，调低 1 件" in lines[6]
     # the objection against the other period is not of this one
-    assert "收到异议 1 件，成立 0 件" in lines[6] and "收到信用修复申请 1 件" in lines[6]
+    assert "收到异议 1 件，成立 0 件" in lines[7] and "收到信用修复申请 1 件" in lines[7]
     assert any("等级为 D 或比上期下降两级以上的药店共 3 家" in line for line in lines)
     here = period_report.summary(read(city.second, HERE))
     assert "越城区公布定点零售药店 5 家" in here[0]
@@ -195,7 +196,7 @@ def test_it_says_everything_on_paper(city: City) -> None:
     found = paper(said)
     publication = Publication.objects.get(period=city.second)
     for words in (
-        "2025年上半年定点零售药店信用评价报告（全市）", "一、评价依据和办理过程", "十、怎样核验", "shaoxing-style@1",
+        "2025年上半年定点零售药店信用评价报告（全市）", "一、评价依据和办理过程", "十、怎样核验", "第1版",
         "2026年2月5日至2026年2月11日", publication.statement_sha256, city.second.run.outcomes_sha256,
         "2024年下半年（行）至2025年上半年（列）的等级变动（家）", "第4大药房", "编号 2026-0000012",
         "7KQ2-M4XN-9PTW-3FHC", "https://x.example/d/7KQ2M4XN9PTW3FHC/", f"manage.py replay {city.second.run_id}",

@@ -74,7 +74,7 @@ def test_a_whole_explanation_read_aloud() -> None:
 等级上限“定点未满两年”：符合条件（定点未满2年），最高评为 B（第十条第三项），对本次等级没有影响。
 
 【如何改进】
-下一个更好的等级是 C：分数已达到 60.0 分。
+要评为 C：分数已达到 60.0 分。
 等级上限“查实骗取医保基金并受行政处罚，一票否决”须先解除：没有新的事实时，到2026年12月底不再适用（第十条第一项）。
 没有新的事实、其他情况不变时，按2026年12月底的情况重新计算，等级为 B。
 影响最大的一件：2024年12月31日认定的“聚敛盗刷社会保障卡”，15 分。"""
@@ -115,28 +115,28 @@ def test_points_missing_and_the_month_from_which_time_alone_helps() -> None:
     assert (result.score, result.grade) == (88_000, "B")
     assert (result.next_grade, result.points_missing) == ("A", 2000)
     assert (result.better_on, result.better_grade) == (date(2026, 4, 30), "A")
-    assert "下一个更好的等级是 A：信用分须达到 90.0 分，还差 2.0 分。" in result.outlook
+    assert "要评为 A：信用分须达到 90.0 分，还差 2.0 分。" in result.outlook
 
 
 def test_what_time_alone_does_not_cure() -> None:
     result = told(SHAOXING, Shop(status="SUSPENDED"), *MARKET)
     assert result.outlook == (
-        "下一个更好的等级是 B：分数已达到 80.0 分。",
-        "等级上限“评价周期末处于中止协议期间”须先解除：不会只因时间经过而解除（第十条第二项）。",
-        "其他情况不变时，五年之内等级不会只因时间经过而变好。",
+        "要评为 B：分数已达到 80.0 分。",
+        "等级上限“评价周期末处于中止协议期间”须先解除：不会仅因时间推移而解除（第十条第二项）。",
+        "其他情况不变时，五年之内等级不会仅因时间推移而提高。",
     )
 
 
 def test_the_best_grade() -> None:
     result = told(SHAOXING, Shop(), *MARKET)
-    assert result.outlook == ("已是最好的等级 A。",)
+    assert result.outlook == ("已是最高等级 A。",)
     assert result.heaviest is None
 
 
 def test_where_fewer_points_are_better() -> None:
     result = told(all_schemes()["nantong"], Shop(violations=[Fact("OTHER_FRAUD", LAST, "GENERAL")]))
     assert (result.score, result.grade) == (16_000, "C")
-    assert result.outlook[0] == "下一个更好的等级是 B：信用分须不超过 15 分，还多 1 分。"
+    assert result.outlook[0] == "要评为 B：信用分须不超过 15 分，还多 1 分。"
     assert "记16分" in result.text()
     assert "年度记分：0 + 16 + 0 = 16 分" in result.text()
 
