@@ -25,7 +25,7 @@ def test_scores_are_drawn_with_their_grades() -> None:
     assert charts.score_chart(scores(None), 4) == ""
     drawn = charts.score_chart(scores(90_000, None, 85_500), 4)
     said = re.findall(r">([^<>]+)</text>", drawn)
-    assert {"A 90", "无等级", "A 85.5", "2026-01-01", "2026-03-02"} <= set(said)
+    assert {"A 90", "无等级", "A 85.5", "2026年1月1日", "2026年3月2日"} <= set(said)
 
 
 def test_grades_are_counted_in_words_beside_their_bars() -> None:

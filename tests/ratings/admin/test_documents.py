@@ -107,7 +107,10 @@ def test_what_was_typed_stays_when_something_is_missing(shops: list[Pharmacy]) -
 def test_a_refusal_is_shown_before_and_after_and_on_record(shops: list[Pharmacy]) -> None:
     client = in_role(CLERK)
     new = Pharmacy.objects.exclude(pk__in=[shop.pk for shop in shops]).get()
-    assert "不签发等级证书" in client.get(asks("certificate", new)).content.decode()
+    asked = client.get(asks("certificate", new)).content.decode()
+    assert "不签发等级证书" in asked
+    assert ">签发</button>" not in asked
+    assert ">签发</button>" in client.get(asks("certificate", shops[0])).content.decode()
     answer = client.post(asks("certificate", new))
     assert answer.status_code == 200
     assert answer.content.decode().count("不签发等级证书") == 1

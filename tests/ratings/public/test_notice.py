@@ -168,6 +168,11 @@ class TestPage:
         assert all("不予评级" in seen(client, address)[1] for address in addresses())
         assert "服务协议已解除" in list(csv.reader(io.StringIO(seen(client, addresses()[1])[1])))[1][4]
 
+    def test_withdrawn_since_says_so(self, client: Client, period: RatingPeriod) -> None:
+        noticed(period)
+        desk.decided(desk.adjustment(period, period.run.ratings.get(), to_grade=-1))
+        assert list(csv.reader(io.StringIO(seen(client, addresses()[1])[1])))[1][4] == "撤回等级"
+
     def test_names_are_text(self, client: Client, scheme: SchemeVersion) -> None:
         wild = factories.pharmacy(name='=HYPERLINK("x")<b>药房</b>')
         noticed(desk.life(run_of(scheme, Result(wild, 1))))

@@ -100,7 +100,10 @@ def test_letters_with_links_are_for_those_who_may_issue_them(desk: Desk, who: st
         url("letterbatch", "volume", batch.pk, 1),
         url("issueddocument", "file", document.pk),
     )
-    page = text_of(desk[who], page_of(batch))
+    page = text_of(desk[who], page_of(batch)) + text_of(
+        desk[who], url("issueddocument", "change", document.pk)
+    )
+    assert "只由可以签发告知链接的人员下载" in page
     for address in addresses:
         assert address not in page
         assert desk[who].get(address).status_code == 403
