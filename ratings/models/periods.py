@@ -9,6 +9,7 @@ from ratings.models.guards import moves_only
 from ratings.models.registry import District
 from ratings.models.runs import Rating, RatingRun
 from ratings.rules.moves import PERIOD_MOVES, PERIOD_STATES
+from ratings.rules.periods import Period
 
 _OPEN = ("COMPUTED", "UNDER_REVIEW", "PUBLIC_NOTICE", "FINAL")
 
@@ -99,7 +100,7 @@ class RatingPeriod(models.Model):
         triggers = (*no_delete(), *moves_only("COMPUTED", PERIOD_MOVES))
 
     def __str__(self) -> str:
-        return f"{self.period} {self.scope}"
+        return f"{Period.parse(self.period).label}（{self.scope}）"
 
     @property
     def scope(self) -> str:
