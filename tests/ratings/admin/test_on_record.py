@@ -132,6 +132,7 @@ QUIET = {
     "objection_acts._review_faults",
     "proposing._why_not",
     "documents.certificate_view",
+    "letters.change_view",
     "letters.single_view",
     "letters.start_view",
     "quarterly.issue_view",
