@@ -245,6 +245,7 @@ class TestRefused:
         Client.objects.update(scopes=["bank:check"])
         self.check(get(headers), 'error="insufficient_scope"', status=403)
 
+    @pytest.mark.usefixtures("in_one_minute")
     def test_all_is_told_in_the_same_words(self, client: Client) -> None:
         """Whether a token was ever given is told by nothing."""
         headers = building.bearer(client)
