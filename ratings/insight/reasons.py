@@ -10,13 +10,13 @@ Only rated pharmacies count; points are thousandths, whole numbers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from django.core.cache import cache
 
 from ratings.bulk import read_columns, rows_of
-from ratings.insight.sql import KEPT_SECONDS, Districts, codes, rows, within
+from ratings.insight.sql import KEPT_SECONDS, Districts, rows
 from ratings.models import RatingRun
 from ratings.rules.columns import Signals
 from ratings.rules.facts import event_points
@@ -47,6 +47,14 @@ class Loss:
 _Row = tuple[int, str, str, int, int, int]
 
 
+class _Figures(NamedTuple):
+    """What is kept of a run."""
+
+    losses: list[_Row]
+    #: district to its rated pharmacies
+    rated: dict[int, int]
+
+
 def run_of_period(period: str, districts: Districts = None) -> list[int]:
     """The runs that were published for a period: one of the city, or one of each district rated apart."""
     found = rows(
@@ -65,7 +73,7 @@ def losses(runs: Sequence[RatingRun], districts: Districts = None) -> list[Loss]
     """
     sums: dict[tuple[str, str], list[int]] = {}
     for run in runs:
-        for district, indicator, kind, *figures in _of_run(run):
+        for district, indicator, kind, *figures in _of_run(run).losses:
             if districts is None or district in districts:
                 total = sums.setdefault((indicator, kind), [0, 0, 0])
                 sums[indicator, kind] = [a + b for a, b in zip(total, figures, strict=True)]
@@ -75,28 +83,24 @@ def losses(runs: Sequence[RatingRun], districts: Districts = None) -> list[Loss]
 
 def rated(runs: Sequence[RatingRun], districts: Districts = None) -> int:
     """Pharmacies that were rated in these runs and districts: those that could lose points."""
-    count = 0
-    for run in runs:
-        found = rows(
-            f"""SELECT count(*) FROM ratings_rating
-                WHERE run_id = %(run)s AND state = 0 AND {within("district_id")}""",
-            {"run": run.pk, "districts": codes(districts)},
-        )
-        count += int(found[0][0])
-    return count
+    counts = (_of_run(run).rated.items() for run in runs)
+    return sum(
+        count for one in counts for district, count in one if districts is None or district in districts
+    )
 
 
-def _of_run(run: RatingRun) -> list[_Row]:
+def _of_run(run: RatingRun) -> _Figures:
     key = f"insight:losses:{run.pk}:{run.outcomes_sha256}"
-    known: list[_Row] | None = cache.get(key)
+    known: _Figures | None = cache.get(key)
     if known is None:
         scheme = parsed(run.scheme)
-        known = [*_indicators(run, scheme), *_kinds(run, scheme)]
+        whole = _indicators(run, scheme)
+        known = _Figures([*whole.losses, *_kinds(run, scheme)], whole.rated)
         cache.set(key, known, KEPT_SECONDS)
     return known
 
 
-def _indicators(run: RatingRun, scheme: Scheme) -> list[_Row]:
+def _indicators(run: RatingRun, scheme: Scheme) -> _Figures:
     """From the trace, in one pass over the run's ratings."""
     places = {
         indicator.id: run.trace_columns.index(f"indicator.{indicator.id}.points") + 1
@@ -108,16 +112,17 @@ def _indicators(run: RatingRun, scheme: Scheme) -> list[_Row]:
         f"coalesce(sum({points}), 0)::int8, count(*) FILTER (WHERE {points} > 0)" for points in lost.values()
     )
     found = rows(
-        f"""SELECT r.district_id, {wanted} FROM ratings_rating r
+        f"""SELECT r.district_id, count(*), {wanted} FROM ratings_rating r
             WHERE r.run_id = %(run)s AND r.state = 0 GROUP BY 1""",
         {"run": run.pk},
     )
-    return [
+    whole = [
         (district, name, "", int(figures[2 * number]), int(figures[2 * number + 1]), 0)
-        for district, *figures in found
+        for district, _rated, *figures in found
         for number, name in enumerate(lost)
         if figures[2 * number]
     ]
+    return _Figures(whole, {district: int(count) for district, count, *_ in found})
 
 
 _SOURCES: Final[dict[str, Any]] = {"violations": VIOLATION_KINDS, "complaints": COMPLAINT_TOPICS}
@@ -151,13 +156,17 @@ def _of_events(
     lost = np.maximum(found.points * -scheme.better_sign, 0)
     counted = (lost > 0) & (district[events.owner] >= 0)
     owner, kind, lost = events.owner[counted], events.kind[counted], lost[counted]
-    place = district[owner]
-    made: list[_Row] = []
-    groups, member = np.unique(np.column_stack([place, kind]), axis=0, return_inverse=True)
-    member = member.reshape(-1)
-    for number, (code, name) in enumerate(groups.tolist()):
-        mine = member == number
-        shops = len(np.unique(owner[mine]))
-        word = _SOURCES[found.source].ids[name]
-        made.append((code, indicator.id, word, int(lost[mine].sum()), shops, int(mine.sum())))
-    return made
+    words = _SOURCES[found.source].ids
+    groups, member = np.unique(district[owner].astype(np.int64) * len(words) + kind, return_inverse=True)
+    points = np.zeros(len(groups), np.int64)
+    np.add.at(points, member, lost)
+    facts = np.bincount(member, minlength=len(groups))
+    # each pharmacy once in each group
+    once = np.unique(member * len(district) + owner) // max(len(district), 1)
+    shops = np.bincount(once, minlength=len(groups))
+    return [
+        (group // len(words), indicator.id, words[group % len(words)], *figures)
+        for group, *figures in zip(
+            groups.tolist(), points.tolist(), shops.tolist(), facts.tolist(), strict=True
+        )
+    ]
