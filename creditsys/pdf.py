@@ -216,7 +216,7 @@ def render(
     return out.getvalue()
 
 
-class _NumberedCanvas(Canvas):
+class _NumberedCanvas(Canvas):  # type: ignore[misc] # reportlab is not typed
     """Keeps its pages until it is known how many there are."""
 
     def __init__(

@@ -47,7 +47,7 @@ def lines(text: str, widths: Sequence[float], font: str, size: float) -> list[st
 
 def _across(text: str, font: str, size: float) -> float:
     """How much of a line ``text`` takes at its end."""
-    return stringWidth(text, font, size) - (size / 2 if text[-1:] in _HALF else 0)
+    return float(stringWidth(text, font, size)) - (size / 2 if text[-1:] in _HALF else 0)
 
 
 def install() -> None:

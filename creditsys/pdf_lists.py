@@ -46,7 +46,7 @@ def _height(row: _Row) -> float:
     return max(len(lines) for lines in row) * _LEADING + 2 * _PAD
 
 
-class _Roll(Flowable):
+class _Roll(Flowable):  # type: ignore[misc] # reportlab is not typed
     """Rows ``start`` to ``stop`` of a list; parts of one list share its rows.
 
     ``depths`` says how high the first so many rows are together.

@@ -12,6 +12,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils import timezone
 from openpyxl import Workbook
+from reportlab.platypus import Flowable
 
 from applications.enterprise_credit import words
 from applications.enterprise_credit.describing import shown_in_words
@@ -162,7 +163,7 @@ _FORGET: Final = f"""
 """
 
 
-def _listed(looks: Sequence[Told]) -> pdf.Flowable:
+def _listed(looks: Sequence[Told]) -> Flowable:
     if not looks:
         return pdf.paragraph("没有查询记录。")
     return pdf.table(HEADERS, [one.texts() for one in looks], (2.2, 2.4, 1.8, 1.6, 2.4, 1.4, 6))

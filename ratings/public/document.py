@@ -9,10 +9,8 @@ from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -21,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from creditsys.marks import grade_badge
 from ratings.models import IssuedDocument
-from ratings.public.shell import body_size, guarded
+from ratings.public.shell import answer, body_size, guarded
 from ratings.published import EVENTS, Grade, changes_since, issued_document, read_code, scale
 from ratings.reports.reading import entry_of, out_of_service
 from ratings.rules.periods import Period
@@ -40,7 +38,7 @@ def find(request: HttpRequest) -> HttpResponse:
     """The form for the code that a printed document bears."""
     typed = request.GET.get("code", "")
     if not typed.strip():
-        return _render(request, "find", {"title": "文书核验"})
+        return answer(request, "document/find", {"title": "文书核验"})
     if code := read_code(typed):
         return guarded(HttpResponseRedirect(reverse("public:document", args=(code,))))
     return _unknown(request, typed)
@@ -105,7 +103,7 @@ def _shown(
         "looked": now,
         "max_mb": MAX_MB,
     }
-    return _render(request, "page", {**context, **told}, status)
+    return answer(request, "document/page", {**context, **told}, status)
 
 
 def _standing(document: IssuedDocument, seq: int, today: date) -> dict[str, Any]:
@@ -166,18 +164,4 @@ def _unknown(request: HttpRequest, typed: str) -> HttpResponse:
         "typed": (grouped(code) or typed)[:_TYPED],
         "is_code": bool(code),
     }
-    return _render(request, "find", {**context, "unknown": True}, HTTPStatus.NOT_FOUND)
-
-
-def _render(
-    request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
-) -> HttpResponse:
-    shared = {
-        "city": settings.CITY_NAME,
-        "office": settings.OFFICE_NAME,
-        "demo": not settings.PRODUCTION,
-        "contact": settings.OBJECTION_CONTACT,
-    }
-    return guarded(
-        render(request, f"ratings/public/document/{template}.html", {**shared, **context}, status=status)
-    )
+    return answer(request, "document/find", {**context, "unknown": True}, HTTPStatus.NOT_FOUND)

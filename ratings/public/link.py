@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -26,7 +25,7 @@ from django.views.decorators.http import require_http_methods
 from creditsys.addresses import client_address
 from creditsys.marks import grade_badge
 from ratings.models import Adjustment, Complaint, NoticeLink, Objection, Pharmacy, Violation
-from ratings.public.shell import body_size, guarded
+from ratings.public.shell import answer, body_size, guarded
 from ratings.rules.exact import decimal_text
 from ratings.rules.explanation import Explanation
 from ratings.rules.moves import OBJECTION_STATES
@@ -154,22 +153,9 @@ def _browser(request: HttpRequest) -> str:
 # Pages
 
 
-def _render(
-    request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
-) -> HttpResponse:
-    shared = {
-        "city": settings.CITY_NAME,
-        "office": settings.OFFICE_NAME,
-        "demo": not settings.PRODUCTION,
-        "contact": settings.OBJECTION_CONTACT,
-    }
-    response = render(request, f"ratings/public/link/{template}.html", {**shared, **context}, status=status)
-    return guarded(response)
-
-
 def _landing(request: HttpRequest, link: NoticeLink, token: str, *, forgetful: bool) -> HttpResponse:
     """The page with the button; ``forgetful``: it was pressed in a browser that kept no cookie."""
-    response = _render(request, "landing", {"title": "信用评价结果告知", "forgetful": forgetful})
+    response = answer(request, "link/landing", {"title": "信用评价结果告知", "forgetful": forgetful})
     response.set_cookie(
         _COOKIE,
         # A second tab must not make the first one's secret void.
@@ -192,7 +178,7 @@ def _to_page(token: str, place: str = "") -> HttpResponse:
 def _closed(request: HttpRequest, kind: str) -> HttpResponse:
     title, text = _CLOSED[kind]
     status = _STATUS.get(kind, HTTPStatus.GONE)
-    return _render(request, "closed", {"title": title, "text": text}, status=status)
+    return answer(request, "link/closed", {"title": title, "text": text}, status=status)
 
 
 def _result(
@@ -234,7 +220,7 @@ def _result(
         "error": error,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
-    return _render(request, "result", {**context, "token": token}, status=status)
+    return answer(request, "link/result", {**context, "token": token}, status=status)
 
 
 def _explained(link: NoticeLink, now: Standing) -> tuple[Explanation | None, str]:

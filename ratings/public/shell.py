@@ -1,8 +1,11 @@
 """What pages share whose address is for few: nothing of them is kept, found by search engines, or passed on."""
 
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
@@ -18,6 +21,19 @@ def guarded(response: HttpResponse) -> HttpResponse:
     for name, value in _HEADERS.items():
         response.headers[name] = value
     return response
+
+
+def answer(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
+) -> HttpResponse:
+    """A page of ``templates/ratings/public/``, with what all of them say and those headers."""
+    shared = {
+        "city": settings.CITY_NAME,
+        "office": settings.OFFICE_NAME,
+        "demo": not settings.PRODUCTION,
+        "contact": settings.OBJECTION_CONTACT,
+    }
+    return guarded(render(request, f"ratings/public/{template}.html", {**shared, **context}, status=status))
 
 
 def body_size(request: HttpRequest) -> int:

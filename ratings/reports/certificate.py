@@ -157,7 +157,7 @@ def _style(size: float, alignment: int = TA_LEFT, colour: colors.Color = _INK) -
     )
 
 
-class _Wall(Flowable):
+class _Wall(Flowable):  # type: ignore[misc] # reportlab is not typed
     """The whole page: to be read from two metres, and on a black and white printer too."""
 
     def __init__(self, said: Certificate, stamp: Stamp) -> None:

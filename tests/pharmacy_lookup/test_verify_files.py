@@ -20,9 +20,7 @@ from applications.pharmacy_lookup.open_data.formats import FORMATS
 from applications.pharmacy_lookup.pages.verify import UPLOADS_A_MINUTE
 from ratings import published
 from ratings.services import signing
-from ratings.services.documents import content as document_content
 from ratings.verifier import write_file
-from tests.issued import KIND, issued
 from tests.pharmacy_lookup.open_data_city import (
     AT,
     as_json,
@@ -52,32 +50,6 @@ def told(client: Client, content: bytes, status: int = 200) -> str:
     text: str = answer.content.decode()
     assert answer.status_code == status, text
     return text
-
-
-class TestDocument:
-    @pytest.fixture(autouse=True)
-    def files(self, settings: Any, tmp_path: Path) -> None:
-        settings.MEDIA_ROOT = tmp_path
-
-    def test_that_we_issued(self, client: Client) -> None:
-        issued(KIND.QUARTERLY)
-        row = issued(KIND.QUARTERLY)
-        text = told(client, document_content(row))
-        assert "真实：是我们签发的文书，一字不差" in text
-        assert f'href="/d/{row.code}/"' in text
-
-    def test_that_we_did_not(self, client: Client) -> None:
-        original = document_content(issued(KIND.QUARTERLY))
-        for content in (
-            original + b"\n",
-            original[:-1],
-            original.replace(b"%PDF-1", b"\n%PDF-1"),
-            b"%PDF-1.7",
-        ):
-            text = told(client, content)
-            assert "我们没有签发过这个文件" in text
-            assert "不一定是伪造的" in text
-            assert "一字不差" not in text
 
 
 def table_of(content: bytes, ending: str) -> Table:
