@@ -119,7 +119,8 @@ def _start(x: float, top: float, base: float, words: str, width: float) -> list[
 
 # Bars cut in pieces
 
-_STEP, _LONG = 26, 640
+#: The longest bar is so long that a drawing fits a phone at the least size.
+_STEP, _LONG = 26, 420
 
 
 def stacked(

@@ -60,8 +60,8 @@ __all__ = (
     "width_of",
 )
 
-#: Of its width, what a drawing shrinks to at most: its texts are 9 pixels high then.
-_LEAST: Final = 0.75
+#: Of its width, what a drawing shrinks to at most: its texts are 8 pixels high then.
+_LEAST: Final = 0.65
 #: Hatches in squares of 8.
 _HATCHES: Final = {
     "rising": "M0 8 8 0M-2 2 2-2M6 10 10 6",

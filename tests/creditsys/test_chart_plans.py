@@ -78,7 +78,7 @@ def test_pieces_fill_their_bar_in_proportion(
     if not most:
         assert plans == []
         return
-    long = 640 if room is None else room - max(width_of(cut(label, 190)) for label, _ in rows) - 26
+    long = 420 if room is None else room - max(width_of(cut(label, 190)) for label, _ in rows) - 26
     if room is not None:
         long -= max(width_of(f"{sum(values):,}") for _, values in rows)
     pieces = iter([box for plan in plans for box in boxes(plan)])

@@ -75,7 +75,7 @@ def test_pieces_of_a_bar_are_in_proportion(rows: list[list[int]]) -> None:
         for row in rows:
             whole = sum(row) if share else most
             for value in filter(None, row):
-                assert next(wide) == pytest.approx(max(640 * value / whole, 0.5), abs=0.06)
+                assert next(wide) == pytest.approx(max(420 * value / whole, 0.5), abs=0.06)
 
 
 def test_a_bar_of_one_piece_says_its_number_once() -> None:
